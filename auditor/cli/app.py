@@ -1,0 +1,148 @@
+"""The command ``auditor``: its subcommands, and the single place where exceptions become exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from auditor.cli import check, explain, import_, merge, policy, port, report, scan, schema, sockets
+from auditor.cli.output import output_failure
+from auditor.errors import AuditorError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MOST_PROBLEMS = 50
+"""Nobody reads more of them at once, and a file of another kind can have thousands."""
+
+app = typer.Typer(
+    name="auditor",
+    help="Policy as code for open ports: what may each host expose, to whom, and what is really exposed.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command()(check.check)
+app.command()(scan.scan)
+app.command()(sockets.sockets)
+app.command("import")(import_.import_)
+app.command()(merge.merge)
+app.command()(explain.explain)
+app.add_typer(policy.app, name="policy")
+app.command()(port.port)
+app.command()(report.report)
+app.command()(schema.schema)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from auditor import __version__
+
+        typer.echo(f"auditor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _auditor(
+    version: bool = typer.Option(
+        False,
+        "--version",
+        callback=_show_version,
+        is_eager=True,
+        help="Show the version and exit.",
+    ),
+) -> None:
+    """Policy as code for open ports: what may each host expose, to whom, and what is really exposed.
+
+    Exit codes: 0 conforms and all verified; 1 violations at or above fail_on; 2 bad usage or invalid policy;
+    3 no violation, but not all verified; 4 the audit could not be carried out; 130 interrupted.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    _print_anything()
+    signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup(1) wants it ignored
+        signal.signal(signal.SIGHUP, _terminated)
+    try:
+        code = run(arguments)
+        if sys.stdout is not None:  # it is None where the caller closed it
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader went away (`| head`): what it did not read is lost by its own choice, but not the verdict's pipe.
+        code = ExitCode.FAILED
+    except OSError as error:
+        code = _failed(output_failure(error))
+    except Exception:  # noqa: BLE001 - a bug shows itself, but Python's exit code for it is that of a verdict
+        sys.excepthook(*sys.exc_info())
+        code = ExitCode.FAILED
+    if code == ExitCode.FAILED:
+        _drop_unwritten()
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; the one error boundary of the program."""
+    try:
+        code = int(app(args=arguments, standalone_mode=False) or 0)
+    except typer.TyperException as error:
+        return _misused(error.format_message())
+    except AuditorError as error:
+        return _failed(error)
+    except (KeyboardInterrupt, typer.Abort):
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # typer would make a verdict of it: exit code 1
+            raise stop.__context__ from None
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return _failed(AuditorError(f"{error.filename}: {reason}" if error.filename else reason))
+    if code == ExitCode.INTERRUPTED:  # typer, too, makes this code of a KeyboardInterrupt
+        typer.echo("interrupted", err=True)
+    return code
+
+
+def _misused(message: str) -> int:
+    if message.startswith("Usage:"):  # no command at all: typer hands over the help
+        typer.echo(message, err=True)
+        return ExitCode.USAGE
+    return _failed(UsageError(f"{' '.join(message.split()).rstrip('.')}; see 'auditor --help'"))
+
+
+def _failed(error: AuditorError) -> int:
+    from auditor.report.escape import terminal
+
+    lines = str(error).splitlines()
+    with suppress(OSError):  # nowhere left to say it; the exit code still does
+        for line in lines[:_MOST_PROBLEMS]:
+            typer.echo(f"error: {terminal(line)}", err=True)
+        if len(lines) > _MOST_PROBLEMS:
+            typer.echo(f"error: and {len(lines) - _MOST_PROBLEMS:,} more problems like these", err=True)
+    return error.exit_code
+
+
+def _drop_unwritten() -> None:
+    """What standard output does not take must not fail again when Python ends."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _terminated(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _print_anything() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")

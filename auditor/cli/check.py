@@ -1,0 +1,103 @@
+"""``auditor check``: the gate."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from auditor.cli import options as given
+from auditor.errors import EvidenceError, PolicyError, UsageError
+
+DEFAULT_POLICY = "exposure.yaml"
+
+
+def check(
+    policy: Annotated[str, typer.Argument(metavar="POLICY", help="The policy.")] = DEFAULT_POLICY,
+    evidence: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="EVIDENCE...", help="Evidence files of any kind; without them, a live scan."),
+    ] = None,
+    sockets: Annotated[bool, typer.Option("--sockets", help="Judge what listens on this machine; no scan.")] = False,
+    vantage: given.From = None,
+    host: given.HostName = None,
+    only: given.Only = None,
+    output: given.Reports = None,
+    fail_on: Annotated[
+        str | None,
+        typer.Option("--fail-on", metavar="SEVERITY", help="info, low, medium, high, critical or never."),
+    ] = None,
+    save: given.Save = None,
+    rate: given.Rate = None,
+    timeout: given.Timeout = None,
+    max_inflight: given.MaxInflight = None,
+    max_targets: given.MaxTargets = None,
+    sarif_anchor: given.SarifAnchor = None,
+    sarif_category: given.SarifCategory = None,
+    sarif_include_excepted: given.SarifIncludeExcepted = False,
+    verbose: given.Verbose = False,
+    quiet: given.Quiet = False,
+    now: given.Now = None,
+) -> int:
+    """Compare what is exposed with what the policy allows, report the difference, and fail on violations.
+
+    Without EVIDENCE files the declared hosts are scanned. Exit codes: 0 conforms and all verified; 1 violations at or
+    above fail_on; 2 bad usage or invalid policy; 3 no violation, but not all verified; 4 the audit could not be
+    carried out; 130 interrupted.
+    """
+    from pathlib import Path
+
+    from auditor import pipeline
+    from auditor.cli import output as reports
+    from auditor.cli.progress import Watcher
+    from auditor.files.paths import repository_root
+
+    limits = given.limits(rate=rate, timeout=timeout, max_inflight=max_inflight, max_targets=max_targets)
+    if (evidence or sockets) and limits != pipeline.ScanLimits():
+        raise UsageError("options of the scan do not go with evidence files or --sockets: nothing is scanned")
+    if evidence and (sockets or save):
+        raise UsageError("--sockets and --save do not go with evidence files: nothing is collected")
+    wanted = reports.outputs(output)
+    if not evidence:
+        reports.expect_room(wanted)
+    request = pipeline.Request(
+        policy=policy,
+        clock=given.clock(now),
+        root=repository_root(Path.cwd()),
+        evidence=evidence or (),
+        sockets=sockets,
+        vantage=vantage,
+        host=host,
+        only=only or (),
+        settings=given.settings(fail_on=fail_on),
+        save=save,
+        reports=[output.path for output in wanted if output.path],
+        limits=limits,
+    )
+    try:
+        with Watcher(quiet=quiet) as watcher:
+            audit = pipeline.check(request, watcher)
+    except PolicyError:
+        if _is_evidence(policy):
+            raise UsageError(f"{policy} is evidence; the policy comes first on the command line") from None
+        raise
+    options = reports.options(
+        verbose=verbose,
+        sarif_anchor=sarif_anchor,
+        sarif_category=sarif_category,
+        sarif_include_excepted=sarif_include_excepted,
+    )
+    reports.write(audit, wanted, options)
+    return audit.exit_code
+
+
+def _is_evidence(path: str) -> bool:
+    """Whether what was given as the policy is a file of evidence: two arguments were swapped."""
+    from pathlib import Path
+
+    from auditor.collect.registry import open_evidence
+
+    try:
+        return Path(path).is_file() and bool(open_evidence(path))
+    except (EvidenceError, ValueError):
+        return False

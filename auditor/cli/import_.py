@@ -1,0 +1,29 @@
+"""``auditor import``: other tools' output, written as a snapshot."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from auditor.cli import options as given
+
+
+def import_(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Output of other tools; '-' is standard input.")
+    ],
+    save: Annotated[str, typer.Option("--save", "-o", metavar="SNAPSHOT", help="The snapshot file to write.")],
+    vantage: given.From = None,
+    host: given.HostName = None,
+) -> int:
+    """Read other tools' output, of any kind that `check` takes, and write one snapshot.
+
+    Exit codes: 0 complete; 2 bad usage; 3 the evidence is incomplete, and the snapshot says so; 4 it cannot be read.
+    """
+    from auditor.cli.merge import joined
+    from auditor.collect.registry import open_evidence
+    from auditor.files.spare import spare
+
+    spare(files, snapshot=save)
+    return joined([open_evidence(name, vantage=vantage, host=host) for name in files], save)

@@ -1,0 +1,158 @@
+"""Options that several commands share, each with one wording, and how their values are read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditor.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from auditor.model.policy import Severity
+    from auditor.pipeline import ScanLimits
+
+
+class Shape(StrEnum):
+    """How a command that writes no report prints its answer."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="VANTAGE", help="The place that is looked from: a vantage of the policy."),
+]
+HostName = Annotated[
+    str | None,
+    typer.Option("--host", metavar="NAME", help="The host that evidence without a host of its own speaks of."),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="SELECTOR", help="Only these hosts: name, glob, tag:NAME, CIDR; repeatable."),
+]
+Save = Annotated[
+    str | None, typer.Option("--save", metavar="SNAPSHOT", help="Write what was seen to this snapshot file.")
+]
+Rate = Annotated[
+    str | None,
+    typer.Option("--rate", metavar="N", help="Packets a second over all hosts, or 'unlimited'. Default: the policy's."),
+]
+Timeout = Annotated[
+    str | None,
+    typer.Option(
+        "--timeout", metavar="TIME", help="The longest wait for one answer: 2s, 500ms. Default: the policy's."
+    ),
+]
+MaxInflight = Annotated[
+    int | None, typer.Option("--max-inflight", metavar="N", min=1, help="At most so many probes under way at once.")
+]
+MaxTargets = Annotated[
+    int | None,
+    typer.Option("--max-targets", metavar="N", min=1, help="Probe up to so many addresses. Default: 4096."),
+]
+Reports = Annotated[
+    list[str] | None,
+    typer.Option("-o", "--output", metavar="FORMAT[=FILE]", help="A report; repeatable. Default: text."),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Text: every finding and every host by itself.")]
+SarifAnchor = Annotated[
+    str | None,
+    typer.Option(
+        "--sarif-anchor", metavar="FILE", help="SARIF: point here where the policy is outside the repository."
+    ),
+]
+SarifCategory = Annotated[str | None, typer.Option("--sarif-category", metavar="NAME", help="SARIF: the category.")]
+SarifIncludeExcepted = Annotated[
+    bool, typer.Option("--sarif-include-excepted", help="SARIF: write excepted findings too, as suppressed.")
+]
+Form = Annotated[Shape, typer.Option("-o", "--output", help="The form.")]
+SnapshotForm = Annotated[Shape, typer.Option("-o", "--output", help="text, or json: the lines of a snapshot.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no diagnostics but errors.")]
+Now = Annotated[
+    str | None,
+    typer.Option("--now", metavar="TIME", help="Judge as of this RFC 3339 time; for repeatable reports."),
+]
+
+
+def moment(text: str | None) -> datetime:
+    """Read an RFC 3339 time, or take the present one.
+
+    :raises UsageError: not a time, or one without its offset from UTC.
+    """
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        read = None
+    if read is None or read.tzinfo is None:
+        raise UsageError(f"--now: not an RFC 3339 time: {text!r}; expected such as 2026-01-31T12:00:00Z")
+    return read.astimezone(UTC)
+
+
+def clock(text: str | None) -> Callable[[], datetime]:
+    """Return what tells the time: the machine's clock, or one that stands still where ``--now`` puts it."""
+    if text is None:
+        return lambda: datetime.now(UTC)
+    fixed = moment(text)
+    return lambda: fixed
+
+
+def limits(*, rate: str | None, timeout: str | None, max_inflight: int | None, max_targets: int | None) -> ScanLimits:
+    """Read the options that limit a scan.
+
+    :raises UsageError: one of them is not of its form.
+    """
+    from auditor.pipeline import ScanLimits
+
+    return ScanLimits(rate=_rate(rate), timeout=_seconds(timeout), max_inflight=max_inflight, max_targets=max_targets)
+
+
+def settings(*, fail_on: str | None) -> dict[str, Severity | None]:
+    """Read the options that override the policy's ``settings:``, by their names there. ``never`` reads as None.
+
+    :raises UsageError: neither a severity nor ``never``.
+    """
+    from auditor.model.policy import Severity
+
+    if fail_on is None:
+        return {}
+    if fail_on == "never":
+        return {"fail_on": None}
+    try:
+        return {"fail_on": Severity.parse(fail_on)}
+    except KeyError:
+        words = ", ".join(str(severity) for severity in Severity)
+        raise UsageError(f"--fail-on: unknown severity {fail_on!r}; expected {words} or never") from None
+
+
+def _rate(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if text == "unlimited":
+        return 0
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise UsageError(f"--rate: {text!r}: expected packets a second, such as 5000, or 'unlimited'")
+    return int(text)
+
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    number = text.rstrip("ms")
+    try:
+        value = float(number) * _SECONDS[text[len(number) :]]
+    except (ValueError, KeyError):
+        value = 0.0
+    if not 0 < value < 3600:
+        raise UsageError(f"--timeout: {text!r}: expected a time such as 2s or 500ms, below an hour")
+    return value

@@ -1,0 +1,131 @@
+"""Where reports go: the terminal's properties, and files written beside and renamed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditor.errors import AuditorError, ReportError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from auditor.model.findings import Audit
+    from auditor.report.registry import Output, ReportOptions
+
+
+def outputs(texts: Iterable[str] | None, default: str = "text") -> tuple[Output, ...]:
+    """Read the ``-o FORMAT[=FILE]`` options.
+
+    :raises UsageError: an unknown format, or two reports for standard output.
+    """
+    from auditor.report.registry import parse_output
+
+    read = tuple(parse_output(text) for text in texts or [default])
+    if sum(output.path is None for output in read) > 1:
+        raise UsageError("only one report can go to standard output; name a file for the others: -o junit=report.xml")
+    paths = [os.path.realpath(output.path) for output in read if output.path]
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice:
+        raise UsageError(f"two reports are written to the same file: {twice}")
+    return read
+
+
+def expect_room(reports: Iterable[Output]) -> None:
+    """Fail now, and not after a long scan, where a report's folder takes no file.
+
+    :raises ReportError: there is no such folder, or it is not ours to write in.
+    """
+    for output in reports:
+        if output.path is None:
+            continue
+        folder = Path(output.path).parent
+        if not folder.is_dir():
+            raise ReportError(f"cannot write {output.path}: No such file or directory")
+        if not Path(output.path).exists() and not os.access(folder, os.W_OK):
+            raise ReportError(f"cannot write {output.path}: Permission denied")
+
+
+def colour(stream: object) -> bool:
+    """Whether a stream wants colour: a terminal, unless ``NO_COLOR`` is set; ``FORCE_COLOR`` wins for pipes."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return bool(getattr(stream, "isatty", lambda: False)()) and os.environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """How many columns a report on standard output may use."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return 100
+    return max(60, min(shutil.get_terminal_size().columns, 120))
+
+
+def options(
+    *,
+    verbose: bool = False,
+    sarif_anchor: str | None = None,
+    sarif_category: str | None = None,
+    sarif_include_excepted: bool = False,
+) -> ReportOptions:
+    """Collect what reports may know of the surroundings: colour, width, and where the user stands."""
+    from pathlib import Path
+
+    from auditor.files.paths import base_of, repository_root
+    from auditor.report.registry import ReportOptions
+
+    return ReportOptions(
+        base=base_of(repository_root(Path.cwd())),
+        color=colour(sys.stdout),
+        width=width(),
+        verbose=verbose,
+        sarif_anchor=sarif_anchor,
+        sarif_category=sarif_category,
+        sarif_include_excepted=sarif_include_excepted,
+    )
+
+
+def write(audit: Audit, reports: Iterable[Output], options: ReportOptions) -> None:
+    """Render and write each report; those that can be written are, even if another one fails.
+
+    :raises AuditorError: what went wrong with the first that failed.
+    """
+    failed: AuditorError | None = None
+    for output in reports:
+        try:
+            _write(audit, output, options)
+        except AuditorError as error:
+            failed = failed or error
+    if failed:
+        raise failed
+
+
+def _write(audit: Audit, output: Output, options: ReportOptions) -> None:
+    from dataclasses import replace
+
+    if output.path is None:
+        _to_standard_output(output.format.render(audit, options))
+    else:
+        from auditor.files.atomic import write_atomic
+
+        write_atomic(output.path, output.format.render(audit, replace(options, color=False, width=100)))
+
+
+def output_failure(error: OSError) -> ReportError:
+    """The one wording for standard output that does not take what it is given."""
+    return ReportError(f"cannot write standard output: {error.strerror or error}")
+
+
+def _to_standard_output(content: bytes) -> None:
+    if sys.stdout is None:
+        raise ReportError("cannot write standard output: it is closed; name a file for the report: -o text=report.txt")
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise output_failure(error) from error

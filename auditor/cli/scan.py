@@ -1,0 +1,114 @@
+"""``auditor scan``: look, and judge nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditor.cli import options as given
+from auditor.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.model.evidence import Evidence, Observation
+
+
+def scan(
+    targets: Annotated[
+        list[str], typer.Argument(metavar="POLICY | TARGET...", help="A policy file, or addresses, networks and names.")
+    ],
+    ports: Annotated[
+        str | None,
+        typer.Option("--ports", "-p", metavar="PORTS", help="For TARGETs: 22,80-90,https or all. Default: all TCP."),
+    ] = None,
+    vantage: given.From = None,
+    only: given.Only = None,
+    output: given.SnapshotForm = given.Shape.TEXT,
+    save: given.Save = None,
+    rate: given.Rate = None,
+    timeout: given.Timeout = None,
+    max_inflight: given.MaxInflight = None,
+    max_targets: given.MaxTargets = None,
+    quiet: given.Quiet = False,
+) -> int:
+    """Scan hosts and show or save what was seen; nothing is compared.
+
+    Exit codes: 0 every port has a state; 2 bad usage; 3 some have none, with the reasons; 4 could not scan;
+    130 interrupted, and a saved snapshot says so.
+    """
+    from auditor import pipeline
+    from auditor.cli.progress import Watcher
+    from auditor.files.spare import spare
+
+    limits = given.limits(rate=rate, timeout=timeout, max_inflight=max_inflight, max_targets=max_targets)
+    with Watcher(quiet=quiet) as watcher:
+        if _is_policy(targets):
+            if ports:
+                raise UsageError("--ports goes with addresses; a policy says its own ports under 'scan:'")
+            loaded = pipeline.load(targets[0], today=given.moment(None).date())
+            spare(pipeline.read_by(loaded), snapshot=save)
+            evidence = pipeline.scan(loaded, vantage=vantage, only=only or (), limits=limits, observer=watcher)
+        else:
+            if only:
+                raise UsageError("--only goes with a policy")
+            evidence = pipeline.scan_targets(targets, ports or "all", vantage=vantage, limits=limits, observer=watcher)
+        seen = pipeline.saved(evidence, save) if save else evidence
+        return _shown(seen, output)
+
+
+def _is_policy(targets: list[str]) -> bool:
+    from pathlib import Path
+
+    return len(targets) == 1 and (Path(targets[0]).is_file() or targets[0].endswith((".yaml", ".yml")))
+
+
+def _shown(evidence: Evidence, output: given.Shape) -> int:
+    unknown = False
+    lines = _json(evidence) if output is given.Shape.JSON else _text(evidence)
+    for observation, text in lines:
+        typer.echo(text, nl=False)
+        unknown |= observation is not None and bool(observation.unknown)
+    return ExitCode.UNVERIFIED if unknown or not evidence.completion.complete else ExitCode.CONFORMS
+
+
+def _json(evidence: Evidence) -> Iterator[tuple[Observation | None, str]]:
+    from auditor.snapshot.encode import footer_line, header_line, observation_line
+
+    yield None, header_line(evidence.origin)
+    for observation in evidence:
+        yield observation, observation_line(observation)
+    yield None, footer_line(evidence.completion)
+
+
+def _text(evidence: Evidence) -> Iterator[tuple[Observation | None, str]]:
+    for observation in evidence:
+        yield observation, "".join(f"{line}\n" for line in _host_lines(observation))
+
+
+def _host_lines(observation: Observation) -> Iterator[str]:
+    from auditor.files import iana
+    from auditor.report.escape import terminal
+
+    name = observation.host if observation.host not in {None, observation.address} else None
+    title = f"{name} ({observation.address})" if name and observation.address else name or observation.address or "?"
+    yield terminal(title)
+    services = {seen.port: seen.service for seen in observation.services}
+    for port in observation.open:
+        yield f"  {port!s:<10} open  {terminal(services.get(port) or iana.name_of(port) or '')}".rstrip()
+    counted = [
+        f"{len(ports):,} {label}"
+        for label, ports in (
+            ("closed", observation.closed),
+            ("filtered", observation.filtered),
+            ("open|filtered", observation.open_filtered),
+        )
+        if ports
+    ]
+    if counted:
+        yield f"  {', '.join(counted)}"
+    for unknown in observation.unknown:
+        yield f"  {len(unknown.ports):,} unknown: {terminal(unknown.reason)}"
+    for note in observation.notes:
+        yield f"  note: {terminal(note)}"

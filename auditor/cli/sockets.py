@@ -1,0 +1,142 @@
+"""``auditor sockets``: what listens on this machine, and who."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditor.cli import options as given
+from auditor.errors import CollectError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from auditor.model.evidence import Evidence, Observation, Socket
+
+_HEADINGS = ("PROTO", "ADDRESS:PORT", "SCOPE", "SERVICE", "PROCESS", "USER")
+_UNKNOWN = "-"
+
+
+def sockets(
+    output: given.SnapshotForm = given.Shape.TEXT,
+    save: given.Save = None,
+    tcp: Annotated[bool, typer.Option("--tcp", "-t", help="TCP alone.")] = False,
+    udp: Annotated[bool, typer.Option("--udp", "-u", help="UDP alone.")] = False,
+    all_namespaces: Annotated[
+        bool, typer.Option("--all-namespaces", "-a", help="Show other network namespaces too, such as containers'.")
+    ] = False,
+    host: given.HostName = None,
+) -> int:
+    """Show what listens on this machine: address, scope, process and user, as 'ss -tulnp' and 'lsof -i' do.
+
+    The address * takes IPv4 and IPv6, [::] IPv6 alone. Processes of other users can be seen by root alone. What is
+    saved, or printed as json, holds every network namespace.
+
+    Exit codes: 0 all was read; 2 bad usage; 3 a part could not be read, with the reason; 4 nothing could.
+    """
+    from auditor.collect.sockets import listening
+    from auditor.model.ports import Protocol
+
+    asked = [protocol for protocol, wanted in ((Protocol.TCP, tcp), (Protocol.UDP, udp)) if wanted or tcp == udp]
+    evidence = listening(host, protocols=asked)
+    seen = tuple(evidence)
+    if save:
+        from auditor.snapshot import record
+
+        record(evidence, save)
+    if output is given.Shape.JSON:
+        _print_lines(evidence)
+    else:
+        for observation in seen:
+            _print_table(observation, all_namespaces=all_namespaces)
+    unknown = [unknown for observation in seen for unknown in observation.unknown]
+    if not any(observation.asked for observation in seen):
+        raise CollectError("; ".join(each.reason for each in unknown))
+    return ExitCode.UNVERIFIED if unknown else ExitCode.CONFORMS
+
+
+def address_text(each: Socket) -> str:
+    """``*:443`` (IPv4 and IPv6), ``[::]:443`` (IPv6 alone), ``0.0.0.0%eth0:443``: as other tools write it."""
+    address = "*" if each.dual_stack else each.address
+    device = f"%{each.interface}" if each.interface else ""
+    return f"[{address}{device}]:{each.port.number}" if ":" in address else f"{address}{device}:{each.port.number}"
+
+
+def holder_text(each: Socket) -> str:
+    """``nginx(812)``, and how many processes more hold it: ``nginx(812)+4``."""
+    if each.process is None:
+        return _UNKNOWN
+    others = f"+{each.shared_by - 1}" if each.shared_by > 1 else ""
+    return f"{each.process}({each.pid}){others}"
+
+
+def cells(each: Socket) -> tuple[str, ...]:
+    """Return the row of one socket, made harmless."""
+    from auditor.files import iana
+    from auditor.report.escape import one_line
+
+    row = (
+        each.port.protocol.value,
+        address_text(each),
+        each.scope.value,
+        "(client)" if each.client else iana.name_of(each.port) or _UNKNOWN,
+        holder_text(each),
+        each.user or _UNKNOWN,
+    )
+    return tuple(map(one_line, row))
+
+
+def _print_lines(evidence: Evidence) -> None:
+    from auditor.snapshot.encode import footer_line, header_line, observation_line
+
+    lines = [header_line(evidence.origin), *map(observation_line, evidence), footer_line(evidence.completion)]
+    typer.echo("".join(lines), nl=False)
+
+
+def _print_table(observation: Observation, *, all_namespaces: bool) -> None:
+    from auditor.cli.columns import show
+    from auditor.report.escape import one_line
+
+    for netns, members in groupby(observation.sockets, key=lambda each: each.netns):
+        if netns is None or all_namespaces:
+            if netns:
+                typer.echo(f"\nNetwork namespace {one_line(netns)}: not this host's")
+            show(_HEADINGS, [cells(each) for each in members], marked="network")
+    for line in summary(observation, all_namespaces=all_namespaces):
+        typer.echo(f"\n{one_line(line)}")
+    for note in observation.notes:
+        typer.echo(f"note: {one_line(note)}", err=True)
+
+
+def summary(observation: Observation, *, all_namespaces: bool) -> Iterator[str]:
+    """Say in a line what there is, and in one each what could not be read."""
+    own = [each for each in observation.sockets if each.netns is None]
+    others = len(observation.sockets) - len(own)
+    if observation.asked:
+        line = f"{_count(len(own), 'socket')}{_parts(own)}"
+        if others and not all_namespaces:
+            line += f"; {others} more in other network namespaces (--all-namespaces)"
+        yield f"{line}."
+    for unknown in observation.unknown:
+        yield f"Not known: {unknown.reason}."
+
+
+def _parts(own: Sequence[Socket]) -> str:
+    if not own:
+        return ": nothing listens"
+    parts = _counts(each.port.protocol.value.upper() for each in own)
+    scopes = _counts("reachable from the network" if each.scope == "network" else "on loopback alone" for each in own)
+    clients = sum(each.client for each in own)
+    return f": {parts}; {scopes}" + (f"; {clients} likely of clients" if clients else "")
+
+
+def _counts(labels: Iterable[str]) -> str:
+    from collections import Counter
+
+    return ", ".join(f"{count} {label}" for label, count in sorted(Counter(labels).items(), key=lambda each: each[0]))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,1 @@
+"""Evidence from the world, one room a kind; every collector hands over the same observations."""

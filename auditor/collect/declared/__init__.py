@@ -1,0 +1,1 @@
+"""Evidence of what files and engines will publish."""

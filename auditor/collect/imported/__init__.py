@@ -1,0 +1,1 @@
+"""Evidence that other scanners wrote down."""

@@ -1,0 +1,230 @@
+"""What one ``<host>`` of an nmap file says, and what it leaves open: from nmap's words to port sets. No I/O.
+
+nmap lists some ports one by one and sums up the rest (``<extraports>``), naming them since version 7.92 only. What it
+sums up without naming is taken over where only one reading is possible; otherwise those ports stay unknown.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from auditor.model.evidence import NO_ANSWER, Observation, ServiceSeen, State, Unknown
+from auditor.model.ports import NO_PORTS, Port, PortSet, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+ASSUMED_UP = ("user-set", "")
+"""Reasons for ``up`` that are no answer: -Pn told nmap to take the host for alive, or nothing is said."""
+
+_SILENCE = ("no-response", "no-route")
+"""Reasons for ``filtered`` that are no answer at all; nmap writes the same in the plural over many ports."""
+
+_FROM_ROUTERS = (
+    *("admin-prohibited", "host-prohibited", "net-prohibited", "comm-prohibited", "reject-route", "failed-policy"),
+    *("host-unreach", "net-unreach", "addr-unreach", "dest-unreach", "proto-unreach", "beyond-scope"),
+    *("time-exceeded", "source-quench", "param-problem"),
+)
+"""Reasons for ``filtered`` that any router on the way may give, in the name of a host that is not there (RFC 1812)."""
+
+_PORT_UNREACHABLE = "port-unreach"
+"""The host's own word, unless nmap says that somebody else sent it (RFC 1122 section 3.2.2.1)."""
+
+UNNAMED = "?"
+"""The sender of what nmap sums up over many ports: it could be anybody, and nmap does not say who."""
+
+_PROOF_OF_LIFE = ("open", "closed", "unfiltered")
+
+_TWICE = "listed twice"
+
+_UNSETTLED = {
+    _TWICE: "nmap lists them in two states",
+    "unfiltered": "unfiltered: an ACK scan cannot tell open from closed",
+    "closed|filtered": "closed|filtered: this scan cannot tell closed from filtered",
+    "": "nmap names no state",
+}
+
+_NO_SERVICE = ("", "unknown", "tcpwrapped")
+"""``tcpwrapped``: the connection was closed without a word, so nothing is known of the service."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Extra:
+    """One ``<extraports>``: so many ports in one state; ``named`` are those of them that it names."""
+
+    state: str
+    count: int
+    named: PortSet = NO_PORTS
+
+    @property
+    def unnamed(self) -> int:
+        """How many it counts without naming them."""
+        return max(self.count - len(self.named), 0)
+
+
+@dataclass(slots=True, kw_only=True)
+class HostRecord:
+    """Everything of one ``<host>`` that matters here, as it is read.
+
+    ``asked`` is what the scan asked of each host. ``state`` and ``reason`` are of the host. ``user_names`` were typed
+    by the user, ``names`` come from reverse DNS. ``listed`` holds port numbers by nmap's state and protocol.
+    """
+
+    asked: PortSet
+    started: datetime | None = None
+    finished: datetime | None = None
+    timed_out: bool = False
+    state: str = ""
+    reason: str = ""
+    addresses: list[str] = field(default_factory=list)
+    user_names: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    listed: defaultdict[tuple[str, Protocol], list[int]] = field(default_factory=lambda: defaultdict(list))
+    extras: list[Extra] = field(default_factory=list)
+    services: dict[Port, ServiceSeen] = field(default_factory=dict)
+    answered: bool = False
+    ignored: set[str] = field(default_factory=set)
+
+    def answer(self, state: str, reason: str, *, sender: str | None = None) -> None:
+        """Note whether a port's state and its reason show that the host itself answered.
+
+        ``sender`` is who sent what the reason speaks of, where nmap names them; it does where that is not the host.
+        """
+        if state in _PROOF_OF_LIFE:
+            self.answered = True
+        elif reason.startswith(_PORT_UNREACHABLE):
+            self.answered |= not sender or sender in self.addresses
+        elif reason and not reason.startswith((*_SILENCE, *_FROM_ROUTERS)):
+            self.answered = True
+
+    def serve(self, seen: ServiceSeen) -> None:
+        """Note what nmap takes to answer at a port."""
+        if seen.service not in _NO_SERVICE:
+            self.services[seen.port] = seen
+
+
+def observation(record: HostRecord, *, whole: bool = True) -> Observation | None:
+    """Make an observation of the record; None if it names neither address nor host.
+
+    :param whole: the element was read to its end; if not, what it had not yet told is unknown.
+    """
+    names = [*record.user_names, *record.names, *record.addresses[1:]]
+    if not record.addresses and not record.user_names:
+        return None
+    found = _found(record, whole=whole)
+    alive = _alive(record, found)
+    states = {state: found.get(state.value, NO_PORTS) for state in State} if alive is not False else {}
+    unknown = _unknown(record, found, alive=alive, whole=whole)
+    host = record.user_names[0] if record.user_names else None
+    asked = record.asked
+    for ports in found.values():
+        asked |= ports
+    return Observation(
+        host=host,
+        address=record.addresses[0] if record.addresses else None,
+        names=tuple(dict.fromkeys(name for name in names if name != host)),
+        open=states.get(State.OPEN, NO_PORTS),
+        closed=states.get(State.CLOSED, NO_PORTS),
+        filtered=states.get(State.FILTERED, NO_PORTS),
+        open_filtered=states.get(State.OPEN_FILTERED, NO_PORTS),
+        unknown=unknown,
+        asked=asked,
+        alive=alive,
+        services=_services(record, states),
+        notes=tuple(f"{protocol.upper()} was scanned too, and is not judged" for protocol in sorted(record.ignored)),
+        started=record.started,
+        finished=record.finished,
+    )
+
+
+def _alive(record: HostRecord, found: dict[str, PortSet]) -> bool | None:
+    """Whether anything came back. A host that nmap was told to take for alive and that kept silent is not."""
+    if record.answered:
+        return True
+    if record.state == "down":
+        return False
+    if record.state == "up" and record.reason not in ASSUMED_UP and not record.reason.startswith(_FROM_ROUTERS):
+        return True
+    return False if any(found.values()) else None
+
+
+def _found(record: HostRecord, *, whole: bool) -> dict[str, PortSet]:
+    """Ports by nmap's state. One listed in two states is in none of them, unless it is open in one: open outweighs."""
+    claims: dict[str, PortSet] = {}
+    for (state, protocol), numbers in record.listed.items():
+        claims[state] = claims.get(state, NO_PORTS) | PortSet.numbers(numbers, protocol)
+    listed = _union(claims)
+    for extra in record.extras:
+        claims[extra.state] = claims.get(extra.state, NO_PORTS) | (extra.named - listed)
+    rest = record.asked - _union(claims)
+    unnamed = _unnamed(record)
+    if whole and len(unnamed) == 1:
+        [(state, count)] = unnamed.items()
+        if count == len(rest):
+            claims[state] = claims.get(state, NO_PORTS) | rest
+    return _once(claims)
+
+
+def _once(claims: dict[str, PortSet]) -> dict[str, PortSet]:
+    once = twice = NO_PORTS
+    for ports in claims.values():
+        twice |= once & ports
+        once |= ports
+    opened = claims.get("open", NO_PORTS)
+    return {state: ports if state == "open" else ports - twice for state, ports in claims.items()} | {
+        _TWICE: twice - opened
+    }
+
+
+def _unnamed(record: HostRecord) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for extra in record.extras:
+        if extra.unnamed:
+            counts[extra.state] = counts.get(extra.state, 0) + extra.unnamed
+    return counts
+
+
+def _unknown(record: HostRecord, found: dict[str, PortSet], *, alive: bool | None, whole: bool) -> tuple[Unknown, ...]:
+    everything = record.asked | _union(found)
+    if alive is False:
+        return _reasons([(everything, NO_ANSWER)])
+    known = {state.value for state in State}
+    unsettled = [
+        (ports, _UNSETTLED.get(state, f"nmap calls them {state}"))
+        for state, ports in found.items()
+        if state not in known
+    ]
+    return _reasons([*unsettled, (everything - _union(found), _silent_about(record, whole=whole))])
+
+
+def _silent_about(record: HostRecord, *, whole: bool) -> str:
+    """Why nothing is known of the ports that nmap asked and did not name."""
+    if not whole:
+        return "the file breaks off inside this host"
+    if record.timed_out:
+        return "nmap gave up on the host when its time was over"
+    if record.state == "skipped":
+        return "nmap skipped the host"
+    states = sorted(_unnamed(record))
+    if len(states) > 1:
+        return f"nmap does not say which of these ports are {' and which '.join(states)}"
+    return "nmap does not say which ports it found in which state"
+
+
+def _reasons(pairs: list[tuple[PortSet, str]]) -> tuple[Unknown, ...]:
+    return tuple(Unknown(ports=ports, reason=reason) for ports, reason in pairs if ports)
+
+
+def _services(record: HostRecord, states: dict[State, PortSet]) -> tuple[ServiceSeen, ...]:
+    """Leave out closed ports: nmap looks up a name for them as well, but no service is there."""
+    opened = states.get(State.OPEN, NO_PORTS)
+    return tuple(seen for port, seen in sorted(record.services.items()) if port in opened)
+
+
+def _union(sets: dict[str, PortSet]) -> PortSet:
+    whole = NO_PORTS
+    for ports in sets.values():
+        whole |= ports
+    return whole

@@ -1,0 +1,208 @@
+"""nmap's XML output (``-oX``) as probe evidence, read as a stream: memory does not grow with the file.
+
+A file that breaks off is incomplete evidence: what it says is told. Entity declarations and external references are
+refused, and so is what is not well formed; the ``<!DOCTYPE nmaprun>`` that nmap writes is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditor.errors import EvidenceError
+from auditor.model.evidence import Completion, Kind, Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.collect.imported.nmap_document import Document
+    from auditor.model.evidence import Observation
+
+_CHUNK = 64 * 1024
+_LONGEST_TAG = 16 * 1024 * 1024
+
+_BROKEN_OFF = ("no element found", "unclosed token", "partial character", "unclosed CDATA section")
+"""How expat words the end of a document that is not over."""
+
+_WORDING = {"junk after document element": "more follows the end of the run: give each nmap run a file of its own"}
+
+_NOT_READ = "not read yet"
+
+
+class NmapXml:
+    """Evidence from a file written by ``nmap -oX``. ``source`` is what reports call it, where that is not the path.
+
+    Its beginning is read at once. Each iteration reads the file from the start; hosts come in the order of the file,
+    and after the last ``completion`` says how it ended and ``origin`` has the SHA-256.
+
+    :raises EvidenceError: the file cannot be opened or is not nmap's; on iteration: it is not well formed.
+    """
+
+    def __init__(self, path: str | Path, vantage: str | None = None, *, source: str | None = None) -> None:
+        self._path = Path(path)
+        self._source = os.fspath(path) if source is None else source
+        self._vantage = vantage
+        self._sha256: str | None = None
+        self._completion = Completion(complete=False, reason=_NOT_READ)
+        self._document = self._beginning()
+
+    @property
+    def origin(self) -> Origin:
+        """What the file says of the run; with ``sha256`` once it has been read to its end."""
+        return Origin(
+            kind=Kind.PROBE,
+            source=self._source,
+            tool=self._document.tool,
+            vantage=self._vantage,
+            sha256=self._sha256,
+            started=self._document.started,
+            asked=self._document.asked,
+        )
+
+    @property
+    def completion(self) -> Completion:
+        """How the run ended; known after the last observation."""
+        return self._completion
+
+    def __iter__(self) -> Iterator[Observation]:
+        """One observation a ``<host>``."""
+        self._completion = Completion(complete=False, reason=_NOT_READ)
+        digest = hashlib.sha256()
+        reading = _Reading(self._source)
+        for chunk in self._chunks():
+            digest.update(chunk)
+            reading.feed(chunk)
+            yield from reading.taken()
+        broken_off = reading.end()
+        yield from reading.taken()
+        self._sha256 = digest.hexdigest()
+        self._completion = _completion(reading.document, broken_off)
+
+    def _beginning(self) -> Document:
+        """Read on until the first host, or to the end of a file without any."""
+        reading = _Reading(self._source)
+        for chunk in self._chunks():
+            reading.feed(chunk)
+            if reading.document.headed:
+                return reading.document
+        reading.end()
+        return reading.document
+
+    def _chunks(self) -> Iterator[bytes]:
+        try:
+            with self._path.open("rb") as file:
+                chunk = file.read(_CHUNK)
+                if not chunk:
+                    raise EvidenceError(f"{self._source}: the file is empty")
+                while chunk:
+                    yield chunk
+                    chunk = file.read(_CHUNK)
+        except OSError as error:
+            raise EvidenceError(f"cannot read {self._source}: {error.strerror or error}") from error
+
+
+class _BrokenOffError(Exception):
+    """The file is over, and the document is not."""
+
+
+class _Reading:
+    """One pass over the file: the parser, and the document it builds."""
+
+    def __init__(self, source: str) -> None:
+        from defusedxml.expatreader import DefusedExpatParser
+
+        from auditor.collect.imported.nmap_document import Document
+
+        self._source = source
+        self._blank_lines = 0
+        self._begun = False
+        self._parser = DefusedExpatParser()
+        self.document = Document(self._parser)
+        self._parser.setContentHandler(self.document)
+
+    def feed(self, chunk: bytes) -> None:
+        """Parse on.
+
+        :raises EvidenceError: what is refused, with file, line and column.
+        """
+        if not self._begun:
+            chunk = self._without_blanks(chunk)
+        self.document.quiet += len(chunk)
+        if self.document.quiet > _LONGEST_TAG:
+            raise self._refusal(f"a single tag or comment longer than {_LONGEST_TAG // 1024 // 1024} MiB")
+        with self._refusing():
+            self._parser.feed(chunk)
+
+    def end(self) -> str | None:
+        """Take the end of the file; if it breaks off there, say where.
+
+        :raises EvidenceError: it ends before it says anything.
+        """
+        try:
+            with self._refusing():
+                self._parser.close()
+        except _BrokenOffError:
+            if self.document.begun:
+                self.document.break_off()
+                return f"the file breaks off in line {self._line}"
+        if not self.document.begun:
+            raise self._refusal("not an nmap file: it ends before its first element")
+        return None
+
+    def taken(self) -> list[Observation]:
+        """Give the hosts that have been told since the last call."""
+        ready, self.document.ready = self.document.ready, []
+        return ready
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Turn what the parser and the document object to into refusals with a position."""
+        from xml.sax import SAXParseException
+
+        from defusedxml.common import EntitiesForbidden, ExternalReferenceForbidden
+
+        from auditor.collect.imported.nmap_document import DocumentError
+
+        try:
+            yield
+        except SAXParseException as error:
+            if error.getMessage() in _BROKEN_OFF:
+                raise _BrokenOffError from error
+            raise self._refusal(_WORDING.get(error.getMessage(), error.getMessage())) from error
+        except EntitiesForbidden as error:
+            raise self._refusal("entity declarations are refused") from error
+        except ExternalReferenceForbidden as error:
+            raise self._refusal("external references are refused") from error
+        except DocumentError as error:
+            raise self._refusal(str(error), error.line, error.column) from error
+        except (
+            LookupError,
+            ValueError,
+        ) as error:  # the declared encoding does not exist, or is not one byte a character
+            raise self._refusal(f"unreadable encoding: {error}") from error
+
+    def _without_blanks(self, chunk: bytes) -> bytes:
+        """White space before the XML declaration is not well formed, and common where output was pasted."""
+        stripped = chunk.lstrip(b" \t\r\n")
+        self._blank_lines += chunk[: len(chunk) - len(stripped)].count(b"\n")
+        self._begun = bool(stripped)
+        return stripped
+
+    @property
+    def _line(self) -> int:
+        return (self._parser.getLineNumber() or 1) + self._blank_lines
+
+    def _refusal(self, message: str, line: int | None = None, column: int | None = None) -> EvidenceError:
+        at_line = self._line if line is None else line + self._blank_lines
+        at_column = self._parser.getColumnNumber() if column is None else column
+        return EvidenceError(f"{self._source}:{at_line}:{(at_column or 0) + 1}: {message}")
+
+
+def _completion(document: Document, broken_off: str | None) -> Completion:
+    reason = broken_off or document.failure
+    if reason is None and not document.ended:
+        reason = "no end mark (<finished>): nmap was interrupted"
+    return Completion(complete=reason is None, finished=document.finished, reason=reason)

@@ -1,0 +1,34 @@
+"""Probe evidence: this project's own scanner.
+
+`live` is the way in; `campaign` deals out ports to a method (`connect`; `methods` lists them) and gathers what comes
+back, `subject` keeps the state of one address, `rounds` and `pacing` hold the arithmetic, `observation` says what it
+amounts to. `udp` is the scanner for UDP, and joins the two.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.collect.probe.live import LiveScan
+from auditor.model.ports import Protocol
+
+if TYPE_CHECKING:
+    from auditor.collect.probe.udp import JoinedScan
+    from auditor.model.target import Batch, Observer
+
+__all__ = ["LiveScan", "scan"]
+
+
+def scan(batch: Batch, observer: Observer) -> LiveScan | JoinedScan:
+    """Ask the ports of every target, one observation a target: TCP by ordinary connections, UDP where it is asked.
+
+    Nothing is sent before the first observation is asked for. Port 0 cannot be asked and is left out. The rate and
+    the number of connections under way are the batch's.
+
+    :raises ValueError: a target whose address is not a literal one.
+    """
+    if not any(target.ask.only(Protocol.UDP) for target in batch.targets):
+        return LiveScan(batch, observer)
+    from auditor.collect.probe.udp import scan_joined
+
+    return scan_joined(batch, observer)

@@ -1,0 +1,281 @@
+"""A scan of many addresses: deals out what is to be asked, fairly, and gathers what comes back. No sockets of its own.
+
+It knows nothing of how a port is asked: that is a method's business (`methods`), here or in a second process
+(`helper`). When a host has been asked enough is `subject`'s and `rounds`' business.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from auditor.collect.probe.helper import Helper, News
+from auditor.collect.probe.methods import METHODS
+from auditor.collect.probe.pacing import FIRST_WAIT, RoundTrip, TokenBucket, patience
+from auditor.collect.probe.rounds import Next
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.collect.probe.chunk import Chunk
+    from auditor.collect.probe.icmp import Message
+    from auditor.collect.probe.methods import Method
+    from auditor.collect.probe.subject import Subject
+    from auditor.model.target import Batch, Observer
+
+_WINDOW: Final = 4096
+"""Connections under way at once in one process: each holds some 6 KB of kernel memory."""
+_STATES: Final = 64 << 20
+"""Bytes for the states of the subjects under way; the others wait their turn."""
+_LARGE, _SMALL, _AWAY, _SHARED = 512, 16, 256, 4096
+_WORTH_HELP: Final = 20_000
+_FAST: Final = 50_000
+_REPORT_EVERY: Final = 0.2
+_PATIENT: Final = {"sentinel", "pilot"}
+
+
+class Campaign:
+    """Scans subjects; iterate to get each when it is finished. ``active`` are under way, ``waiting`` not begun."""
+
+    def __init__(self, waiting: deque[Subject], batch: Batch, observer: Observer, *, descriptors: int) -> None:
+        self.waiting = waiting
+        self.active: dict[int, Subject] = {}
+        self._batch = batch
+        self._observer = observer
+        self._bucket = TokenBucket(batch.rate)
+        self._starved = False
+        self._group = RoundTrip()
+        self._ready: deque[Subject] = deque()
+        self._listed: set[int] = set()
+        self._later: list[tuple[float, int, Subject]] = []
+        self._by_host: dict[str, list[Subject]] = {}
+        self._said: dict[str, dict[int, tuple[int, str]]] = {}
+        self._owner: dict[int, Subject] = {}
+        self._number = 0
+        self._bytes = 0
+        self._total = batch.probes
+        self._done = self._opened = 0
+        self._told = 0.0
+        window = min(batch.max_inflight or 2 * _WINDOW, descriptors, 2 * _WINDOW)
+        self._helped = _worth_help(batch) and window >= 256
+        self._window = min(_WINDOW, window // 2 if self._helped else window)
+        self._helper: Helper | None = None
+
+    def __iter__(self) -> Iterator[Subject]:
+        """Each subject when its verdict is known. Nothing stays open however this ends."""
+        method = METHODS["connect"]
+        if self._helped:
+            self._helper = Helper(method, self._window)
+        prober = method(self._take_here, window=self._window)
+        try:
+            if self._helper is not None:
+                prober.listen(self._helper.descriptor)
+            yield from self._run(prober)
+        finally:
+            prober.close()
+            if self._helper is not None:
+                self._helper.close()
+
+    def _run(self, prober: Method) -> Iterator[Subject]:
+        self._admit()
+        while self.active:
+            prober.step(self._patience())
+            yield from self._gather(prober)
+            self._tell()
+        self._tell(last=True)
+
+    # -- dealing out ---------------------------------------------------------------------------------------------
+
+    def _admit(self) -> None:
+        """Begin with as many subjects as memory allows."""
+        while self.waiting and (self._bytes < _STATES or not self.active):
+            subject = self.waiting.popleft()
+            subject.begin()
+            self.active[id(subject)] = subject
+            self._by_host.setdefault(subject.host, []).append(subject)
+            self._bytes += len(subject.states)
+            self._enlist(subject)
+
+    def _enlist(self, subject: Subject) -> None:
+        if subject.hungry and id(subject) not in self._listed:
+            self._listed.add(id(subject))
+            self._ready.append(subject)
+
+    def _take_here(self) -> Chunk | None:
+        return self._take(away=False)
+
+    def _take(self, *, away: bool) -> Chunk | None:
+        """The next chunk, of the subject whose turn it is; None where there is nothing to do or no permission now."""
+        self._starved = False
+        for _ in range(len(self._ready)):
+            subject = self._ready.popleft()
+            if not subject.hungry:
+                self._listed.discard(id(subject))
+                continue
+            if away and not self._may_go(subject):
+                self._ready.append(subject)
+                continue
+            chunk = self._cut(subject, away=away)
+            if chunk is None:
+                self._ready.appendleft(subject)
+                return None
+            self._listed.discard(id(subject))
+            self._enlist(subject)
+            return chunk
+        return None
+
+    def _may_go(self, subject: Subject) -> bool:
+        """Whether the second process can ask it: it cannot learn meanwhile how long to wait."""
+        return subject.work[0].role not in _PATIENT and bool(subject.round_trip or self._group)
+
+    def _cut(self, subject: Subject, *, away: bool) -> Chunk | None:
+        left = len(subject.work[0].ports)
+        share = max(_AWAY if away else _SMALL, min(_LARGE, _SHARED // len(self.active)))
+        if away:  # towards the end in small pieces, so that neither process waits long for the other
+            share = min(share, max(_SMALL, left // 8))
+        most = min(share, left, max(1, subject.cap - subject.outstanding))
+        granted = self._bucket.take(most, monotonic())
+        if not granted:
+            self._starved = True
+            return None
+        self._number += 1
+        role = subject.work[0].role
+        chunk = subject.next(self._number, granted, self._timeout(subject, role))
+        self._owner[chunk.number] = subject
+        return chunk
+
+    def _timeout(self, subject: Subject, role: str = "") -> float:
+        ceiling = self._batch.timeout
+        if role in _PATIENT and not subject.round_trip:
+            return min(ceiling, FIRST_WAIT)
+        passes = subject.tally.rounds if subject.alive else min(1, subject.tally.rounds)
+        wait = patience(subject.round_trip, self._group, passes, ceiling)
+        return min(ceiling, wait * subject.backoff)
+
+    def _patience(self) -> float:
+        """How long nothing can happen but an answer or a timeout."""
+        wait = _REPORT_EVERY
+        if self._starved:
+            wait = min(wait, self._bucket.pause)
+        if self._later:
+            wait = min(wait, max(0.0, self._later[0][0] - monotonic()))
+        return wait
+
+    # -- gathering -----------------------------------------------------------------------------------------------
+
+    def _gather(self, prober: Method) -> Iterator[Subject]:
+        """Take over what has come back, move its subjects on, and give out the subjects that are finished."""
+        if prober.finished:
+            prober.drain()
+        news = News(prober.samples, prober.messages, prober.finished)
+        prober.samples, prober.messages, prober.finished = [], [], []
+        if prober.others:
+            prober.others.clear()
+            self._hear(news, prober)
+        touched = self._take_over(news)
+        now = monotonic()
+        self._wake(now)
+        for subject in touched:
+            yield from self._advance(subject, now)
+        self._feed(prober)
+
+    def _take_over(self, news: News) -> list[Subject]:
+        for chunk, seconds in news.samples:
+            self._learn(chunk, seconds)
+        for message, code, reason in news.messages:
+            self._note(message, code, reason)
+        touched = {}
+        for chunk in news.finished:
+            subject = self._owner.pop(chunk.number)
+            subject.absorb(chunk, self._said.get(subject.host, {}))
+            touched[id(subject)] = subject
+        return list(touched.values())
+
+    def _wake(self, now: float) -> None:
+        while self._later and self._later[0][0] <= now:
+            subject = heapq.heappop(self._later)[2]
+            subject.pause = 0.0
+            self._enlist(subject)
+
+    def _feed(self, prober: Method) -> None:
+        while self._helper is not None and self._helper.hungry:
+            chunk = self._take(away=True)
+            if chunk is None:
+                return
+            if not self._helper.give(chunk):
+                self._bury(prober)
+
+    def _hear(self, news: News, prober: Method) -> None:
+        if self._helper is not None and not self._helper.hear(news):
+            self._bury(prober)
+
+    def _bury(self, prober: Method) -> None:
+        """The second process is gone: what it had is asked here again."""
+        helper, self._helper = self._helper, None
+        if helper is None:
+            return
+        prober.unlisten(helper.descriptor)
+        helper.close()
+        for chunk in helper.given.values():
+            subject = self._owner.pop(chunk.number)
+            subject.take_back(chunk)
+            self._enlist(subject)
+        self._observer.say("the scanner's second process is gone; the first one goes on alone")
+
+    def _learn(self, chunk: Chunk, seconds: float) -> None:
+        subject = self._owner.get(chunk.number)
+        if subject is None:
+            return
+        first = not subject.round_trip
+        subject.sample(seconds, self._timeout(subject))
+        self._group.add(seconds)
+        if first:
+            for other in subject.chunks.values():  # those in the second process keep theirs
+                other.timeout = self._timeout(subject)
+
+    def _note(self, message: Message, code: int, reason: str) -> None:
+        self._said.setdefault(message.host, {})[message.port] = (code, reason)
+        for subject in self._by_host.get(message.host, ()):
+            subject.contradict(message.port, code, reason)
+
+    def _advance(self, subject: Subject, now: float) -> Iterator[Subject]:
+        """After chunks came back: the next round, the end, or more of the same."""
+        while subject.round_over:
+            if subject.end_round() is not Next.ANOTHER:
+                self._retire(subject)
+                yield subject
+                return
+            if subject.pause:
+                heapq.heappush(self._later, (now + subject.pause, id(subject), subject))
+                return
+        self._enlist(subject)
+
+    def _retire(self, subject: Subject) -> None:
+        del self.active[id(subject)]
+        same = self._by_host[subject.host]
+        same.remove(subject)
+        if not same:
+            del self._by_host[subject.host]
+            self._said.pop(subject.host, None)
+        self._bytes -= len(subject.states)
+        self._done += subject.size
+        self._opened += subject.tally.opens
+        self._admit()
+
+    def _tell(self, *, last: bool = False) -> None:
+        now = monotonic()
+        if not last and now < self._told + _REPORT_EVERY:
+            return
+        self._told = now
+        done = self._done + sum(subject.progress for subject in self.active.values())
+        opened = self._opened + sum(subject.tally.opens for subject in self.active.values())
+        self._observer.progress(self._total if last else done, self._total, opened)
+
+
+def _worth_help(batch: Batch) -> bool:
+    """Whether a second process pays: much to do, nothing to hold it back, and a processor for it."""
+    unhurried = batch.rate is not None and batch.rate < _FAST
+    return batch.probes >= _WORTH_HELP and not unhurried and len(os.sched_getaffinity(0)) > 1

@@ -1,0 +1,93 @@
+"""A piece of work: some ports of one address, asked once. What ``rounds`` hands to a method, and gets back answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from array import array
+
+# What one probe came to. They are kept a byte a port; nothing is decided here, `subject` does that.
+UNASKED: Final = 0
+SILENT: Final = 1
+OPEN: Final = 2
+CLOSED: Final = 3
+REFUSED: Final = 4
+"""An ICMP message of the host itself refused it: filtered."""
+UNREACHED: Final = 5
+"""A router on the way, not the host, says that the host cannot be reached."""
+LOCAL: Final = 6
+"""It never left this machine properly; says nothing about the port."""
+RESET: Final = 7
+"""The handshake was done, and a reset followed while it was watched."""
+FOREIGN: Final = 8
+"""An ICMP message of somebody on the way refused it: filtered, where the host lives; of that it says nothing."""
+
+ANSWERS: Final = (OPEN, CLOSED, REFUSED, RESET)
+
+
+class Chunk:
+    """Ports of one address to ask once, and the outcome of each.
+
+    ``codes`` holds an outcome a port, ``left`` counts those still to come, ``reasons`` explains odd ones by index.
+    ``timeout`` may change while probes are under way: it is looked up when one seems to be overdue.
+    """
+
+    __slots__ = (
+        "codes",
+        "cursor",
+        "held",
+        "host",
+        "left",
+        "local",
+        "number",
+        "ports",
+        "reasons",
+        "role",
+        "sampled",
+        "scope",
+        "timeout",
+        "watch",
+    )
+
+    def __init__(
+        self,
+        number: int,
+        ports: array[int],
+        *,
+        host: str,
+        scope: int | None = None,
+        timeout: float,
+        local: bool = False,
+        watch: bool = False,
+        role: str = "",
+    ) -> None:
+        self.number = number
+        self.ports = ports
+        self.host = host
+        self.scope = scope
+        """The zone's number for an IPv6 address (0: none); None makes it an IPv4 address."""
+        self.timeout = timeout
+        self.local = local
+        self.watch = watch
+        self.role = role
+        self.codes = bytearray(len(ports))
+        self.left = len(ports)
+        self.cursor = 0
+        self.held = 0
+        self.sampled = 0.0
+        self.reasons: dict[int, str] = {}
+
+    def settle(self, index: int, code: int, reason: str | None = None) -> bool:
+        """Record an outcome; whether it was the last one."""
+        self.codes[index] = code
+        if reason is not None:
+            self.reasons[index] = reason
+        self.left -= 1
+        return self.left == 0
+
+    def give_up(self, reason: str) -> None:
+        """Everything that has not been sent is not going to be, for this reason."""
+        for index in range(self.cursor, len(self.ports)):
+            self.settle(index, LOCAL, reason)
+        self.cursor = len(self.ports)

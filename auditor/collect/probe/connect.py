@@ -1,0 +1,517 @@
+"""TCP connect, unprivileged: carries out chunks of ports with ordinary sockets. One of the scanner's methods.
+
+A closed port costs two system calls: the first ``connect`` sends the SYN, and the second one, after the answer, takes
+the error and thereby disconnects, so that the same descriptor can ask the next port (connect(2), tcp(7)). The
+descriptors live in an edge-triggered epoll set, as an idle refused one is always ready.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import struct
+from errno import (
+    EADDRNOTAVAIL,
+    EAGAIN,
+    EALREADY,
+    ECONNREFUSED,
+    ECONNRESET,
+    EINPROGRESS,
+    EISCONN,
+    EMFILE,
+    ENFILE,
+    ENOBUFS,
+    ENOMEM,
+    EPIPE,
+    ETIMEDOUT,
+)
+from time import monotonic
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSED, RESET, SILENT, Chunk
+from auditor.collect.probe.icmp import ROUTE_ERRORS, Message, classify, drain
+from auditor.collect.probe.local import ephemeral_ports, is_local, listens
+from auditor.collect.probe.pacing import Wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WATCH: Final = 0.3
+"""Seconds for which a suspicious open port is watched for a reset."""
+_FIRST_WINDOW: Final = 64
+_GROW_WAIT: Final = 0.002
+_LOOK: Final = 0.1
+_AGAIN: Final = 0.05
+_TRIES: Final = 20
+_DRAIN_EVERY: Final = 64
+_SHORTAGE: Final = frozenset({EADDRNOTAVAIL, EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM})
+_IPV6_RECVERR: Final = 25  # <linux/in6.h>; the socket module does not name it
+_LINGER: Final = struct.pack("ii", 1, 0)
+_EVENTS: Final = select.EPOLLOUT | select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+_ONCE: Final = "local: a first connection came about and a second one did not"
+_ANY4: Final = ("127.0.0.1", 1)
+_ANY6: Final = ("::1", 1, 0, 0)
+
+Probe = tuple[int, Chunk, int, float]
+"""Descriptor, chunk, index in it, when it was sent. Its identity tells it from an earlier one on the descriptor."""
+
+
+class _Again(NamedTuple):
+    """A probe that this machine could not send, to be tried once more."""
+
+    chunk: Chunk
+    at: int
+    when: float
+
+
+class Connect:
+    """Carries out chunks by connecting.
+
+    ``take`` gives the next chunk, or None for none now. Finished ones come out of :meth:`step` in :attr:`finished`,
+    round-trip samples in :attr:`samples`, and what the network said about ports in :attr:`messages`, which can
+    contradict a chunk that was finished before: an ICMP refusal looks like a RST at first.
+    """
+
+    def __init__(self, take: Callable[[], Chunk | None], *, window: int) -> None:
+        self.finished: list[Chunk] = []
+        self.samples: list[tuple[Chunk, float]] = []
+        self.messages: list[tuple[Message, int, str]] = []
+        self.others: list[int] = []
+        self._take = take
+        self._limit = max(1, window)
+        self._window = min(_FIRST_WINDOW, self._limit)
+        self._chunk: Chunk | None = None
+        self._poll = select.epoll()
+        self._sockets: dict[int, socket.socket] = {}
+        self._connect: dict[int, Callable[..., int]] = {}
+        self._idle: dict[bool, list[int]] = {False: [], True: []}
+        self._pending: dict[int, Probe] = {}
+        self._held: dict[int, Probe] = {}
+        self._wheel: Wheel[Probe] = Wheel()
+        self._again: list[_Again] = []
+        self._tries: dict[tuple[Chunk, int], int] = {}
+        self._seen_open: set[tuple[Chunk, int]] = set()
+        self._doubted: dict[Chunk, set[int]] = {}
+        self._refused: set[int] = set()
+        self._polls = 0
+        self._ours: dict[str, bool] = {}
+        self._ephemeral = ephemeral_ports()
+
+    def listen(self, descriptor: int) -> None:
+        """Wake up for this descriptor too; it is then named in :attr:`others`."""
+        self._poll.register(descriptor, select.EPOLLIN)
+
+    def unlisten(self, descriptor: int) -> None:
+        """No longer."""
+        self._poll.unregister(descriptor)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way."""
+        return bool(self._pending or self._held or self._again)
+
+    def close(self) -> None:
+        """Let go of every descriptor; what is under way is lost."""
+        for sock in self._sockets.values():
+            sock.close()
+        self._sockets.clear()
+        self._connect.clear()
+        self._pending.clear()
+        self._held.clear()
+        self._poll.close()
+
+    def step(self, wait: float) -> None:
+        """Send what may be sent, take what has come, give up what is overdue. Sleeps at most ``wait`` seconds."""
+        now = monotonic()
+        if self._again:
+            self._try_again(now)
+        full = self._fill(now)
+        # Idle descriptors have events, too: with room for all none of an answer can be left behind and seem overdue.
+        events = self._poll.poll(self._sleep(wait, now, full=full), len(self._sockets) + 8)
+        now = monotonic()
+        if events:
+            self._answers(events, now)
+        elif full and self._window < self._limit:
+            self._window = min(self._limit, self._window + self._window // 2 + 16)
+        self._polls += 1
+        if self._polls % _DRAIN_EVERY == 0:
+            self.drain()
+        self._expire(now)
+        if self._doubted:
+            self._doubt()
+
+    def drain(self) -> None:
+        """Read the ICMP messages about refused connections that have not been read yet."""
+        refused, self._refused = self._refused, set()
+        for descriptor in refused:
+            sock = self._sockets.get(descriptor)
+            if sock is not None:
+                self._read_messages(sock)
+
+    def _sleep(self, wait: float, now: float, *, full: bool) -> float:
+        if full:
+            wait = min(wait, _GROW_WAIT) if self._window < self._limit else wait
+        elif self._chunk is not None and self._chunk.cursor < len(self._chunk.ports):
+            return 0.0
+        due = self._wheel.next_due
+        if due is not None:
+            wait = min(wait, due - now)
+        if self._again:
+            wait = min(wait, self._again[0].when - now)
+        return max(0.0, wait)
+
+    def _fill(self, now: float) -> bool:
+        """Send until the window is full (True) or there is nothing to send (False)."""
+        while (room := self._window - len(self._pending) - len(self._held)) > 0:
+            chunk = self._chunk
+            if chunk is None or chunk.cursor == len(chunk.ports):
+                chunk = self._chunk = self._take()
+                if chunk is None:
+                    return False
+            if not self._launch(chunk, room, now):
+                return True
+        return True
+
+    def _launch(self, chunk: Chunk, room: int, now: float) -> bool:
+        """Ask up to ``room`` more ports of the chunk; False when descriptors ran out."""
+        pending, connect, idle = self._pending, self._connect, self._idle[chunk.scope is not None]
+        bucket = self._wheel.bucket(now + min(chunk.timeout, _LOOK)).append
+        host, scope, ports = chunk.host, chunk.scope, chunk.ports
+        stop = min(len(ports), chunk.cursor + room)
+        while chunk.cursor < stop:
+            index = chunk.cursor
+            descriptor = idle.pop() if idle else self._open(chunk)
+            if descriptor is None:
+                return self._without_descriptor(chunk, now)
+            port = ports[index]
+            chunk.cursor = index + 1
+            error = connect[descriptor]((host, port) if scope is None else (host, port, 0, scope))
+            if error == EINPROGRESS:
+                probe = pending[descriptor] = (descriptor, chunk, index, now)
+                bucket(probe)
+            else:
+                self._odd_start(descriptor, chunk, index, error, now)
+        return True
+
+    def _open(self, chunk: Chunk) -> int | None:
+        """A new descriptor in the epoll set, or None where there are no more."""
+        family = socket.AF_INET if chunk.scope is None else socket.AF_INET6
+        idle = self._idle[chunk.scope is None]
+        if idle and len(self._sockets) >= self._limit:  # one of the other family makes room
+            self._drop(idle.pop())
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError:
+            return None
+        descriptor = sock.fileno()
+        self._sockets[descriptor] = sock
+        self._connect[descriptor] = sock.connect_ex
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+        self._poll.register(descriptor, _EVENTS)
+        return descriptor
+
+    def _without_descriptor(self, chunk: Chunk, now: float) -> bool:
+        used = len(self._pending) + len(self._held)
+        if used:
+            self._limit = self._window = used
+            return False
+        index, chunk.cursor = chunk.cursor, chunk.cursor + 1
+        self._later(chunk, index, EMFILE, now)
+        return False
+
+    def _drop(self, descriptor: int) -> None:
+        """Close a descriptor, so that an open connection ends in a reset and leaves nothing behind."""
+        sock = self._sockets.pop(descriptor)
+        del self._connect[descriptor]
+        self._refused.discard(descriptor)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
+        except OSError:
+            pass
+        finally:
+            sock.close()
+
+    def _start(self, chunk: Chunk, index: int, now: float, *, fresh: bool = False) -> None:
+        """Ask one port (again)."""
+        idle = self._idle[chunk.scope is not None]
+        descriptor = idle.pop() if idle and not fresh else self._open(chunk)
+        if descriptor is None:
+            self._later(chunk, index, EMFILE, now)
+            return
+        port = chunk.ports[index]
+        address = (chunk.host, port) if chunk.scope is None else (chunk.host, port, 0, chunk.scope)
+        error = self._connect[descriptor](address)
+        if error == EINPROGRESS:
+            self._await(descriptor, chunk, index, now)
+        elif fresh:
+            self._failed_start(descriptor, chunk, index, error, now)
+        else:
+            self._odd_start(descriptor, chunk, index, error, now)
+
+    def _await(self, descriptor: int, chunk: Chunk, index: int, now: float) -> None:
+        probe = self._pending[descriptor] = (descriptor, chunk, index, now)
+        self._wheel.bucket(now + min(chunk.timeout, _LOOK)).append(probe)
+
+    def _odd_start(self, descriptor: int, chunk: Chunk, index: int, error: int, now: float) -> None:
+        """An error may be a late answer to what the descriptor asked before: only a new one tells."""
+        if error == 0:
+            self._opened(descriptor, chunk, index, now)
+            return
+        self._drop(descriptor)
+        self._start(chunk, index, now, fresh=True)
+
+    def _failed_start(self, descriptor: int, chunk: Chunk, index: int, error: int, now: float) -> None:
+        if error == 0:
+            self._opened(descriptor, chunk, index, now)
+            return
+        self._drop(descriptor)
+        if error in _SHORTAGE:
+            self._later(chunk, index, error, now)
+        elif error == ECONNREFUSED:
+            self._settle(chunk, index, CLOSED)
+        else:
+            reason = ROUTE_ERRORS.get(error) or f"local: {os.strerror(error)}"
+            self._settle(chunk, index, LOCAL, reason)
+            if error in ROUTE_ERRORS:
+                self._abandon(chunk, reason)
+
+    def _abandon(self, chunk: Chunk, reason: str) -> None:
+        """The address cannot be asked from here: neither can the rest of the chunk."""
+        if chunk.cursor < len(chunk.ports):
+            chunk.give_up(reason)
+            if chunk.left == 0:
+                self.finished.append(chunk)
+
+    def _later(self, chunk: Chunk, index: int, error: int, now: float) -> None:
+        """This machine is short of something: ask again soon, and fewer at a time."""
+        tries = self._tries[chunk, index] = self._tries.get((chunk, index), 0) + 1
+        if tries > _TRIES:
+            reason = f"local: {os.strerror(error)}"
+            self._settle(chunk, index, LOCAL, reason)
+            if not self._pending:
+                self._abandon(chunk, reason)
+            return
+        if error in _SHORTAGE:
+            self._window = max(1, self._window // 2)
+        self._again.append(_Again(chunk, index, now + _AGAIN))
+
+    def _try_again(self, now: float) -> None:
+        again, self._again = self._again, []
+        for one in again:
+            if one.when <= now and len(self._pending) < self._limit:
+                self._start(one.chunk, one.at, now)
+            else:
+                self._again.append(one)
+
+    def _answers(self, events: list[tuple[int, int]], now: float) -> None:
+        """The inner loop, written for speed: a refused descriptor goes straight on to the chunk's next port."""
+        pending, connect, refused = self._pending, self._connect, self._refused
+        onward = self._chunk if len(pending) <= self._window else None
+        bucket = self._wheel.bucket(now + min(onward.timeout, _LOOK)).append if onward is not None else None
+        for descriptor, mask in events:
+            probe = pending.get(descriptor)
+            if probe is None:
+                self._not_pending(descriptor)
+                continue
+            _, chunk, index, sent = probe
+            scope = chunk.scope
+            error = connect[descriptor](_ANY4 if scope is None else _ANY6)
+            if error == ECONNREFUSED:
+                refused.add(descriptor)
+                chunk.codes[index] = CLOSED
+                left = chunk.left = chunk.left - 1
+                if not left:
+                    self.finished.append(chunk)
+                if chunk.sampled != now:
+                    self._sample(chunk, sent, now)
+                if chunk is onward and bucket is not None and (index := chunk.cursor) < len(chunk.ports):
+                    chunk.cursor = index + 1
+                    port = chunk.ports[index]
+                    error = connect[descriptor]((chunk.host, port) if scope is None else (chunk.host, port, 0, scope))
+                    if error == EINPROGRESS:
+                        probe = pending[descriptor] = (descriptor, chunk, index, now)
+                        bucket(probe)
+                    else:
+                        del pending[descriptor]
+                        self._odd_start(descriptor, chunk, index, error, now)
+                else:
+                    del pending[descriptor]
+                    self._idle[scope is not None].append(descriptor)
+            elif (error != EALREADY or mask & select.EPOLLERR) and self._odd_answer(probe, error, now):
+                self._sample(chunk, sent, now)
+
+    def _sample(self, chunk: Chunk, sent: float, now: float) -> None:
+        if chunk.sampled != now:
+            chunk.sampled = now
+            self.samples.append((chunk, now - sent))
+
+    def _odd_answer(self, probe: Probe, error: int, now: float) -> bool:
+        """Anything but a refusal; whether it is an answer of the host."""
+        descriptor, chunk, index, _ = probe
+        if error in {0, EISCONN, ECONNRESET, EPIPE}:
+            del self._pending[descriptor]
+            if error in {0, EISCONN} or not chunk.watch:
+                self._opened(descriptor, chunk, index, now)
+            else:
+                self._drop(descriptor)
+                self._settle(chunk, index, RESET)
+            return True
+        verdict = self._verdict(descriptor, chunk, index)
+        if error == EALREADY:
+            if verdict is None:
+                return False
+            del self._pending[descriptor]
+            self._free(descriptor, chunk)
+        else:
+            del self._pending[descriptor]
+            self._drop(descriptor)
+            if verdict is None and error != ETIMEDOUT:  # nobody says why: ask again before blaming anything
+                self._later(chunk, index, error, now)
+                return False
+        verdict = verdict or (SILENT, None)
+        self._settle(chunk, index, *verdict)
+        return verdict[0] == REFUSED
+
+    def _verdict(self, descriptor: int, chunk: Chunk, index: int) -> tuple[int, str | None] | None:
+        """What the network said about this very probe, if it did."""
+        found: tuple[int, str | None] | None = None
+        for message, code, reason in self._read_messages(self._sockets[descriptor]):
+            if message.port == chunk.ports[index] and message.host == chunk.host:
+                found = code, reason
+        return found
+
+    def _read_messages(self, sock: socket.socket) -> list[tuple[Message, int, str]]:
+        read = []
+        for message in drain(sock):
+            code, reason = classify(message, ours=self._is_ours, target_is_ours=self._is_ours(message.host))
+            read.append((message, code, reason))
+        self.messages += read
+        return read
+
+    def _is_ours(self, address: str) -> bool:
+        known = self._ours.get(address)
+        if known is None:
+            known = self._ours[address] = is_local(address)
+        return known
+
+    def _free(self, descriptor: int, chunk: Chunk) -> None:
+        """Stop a connection attempt; the descriptor can be used again."""
+        try:
+            self._sockets[descriptor].shutdown(socket.SHUT_RDWR)
+        except OSError:
+            self._drop(descriptor)
+        else:
+            self._idle[chunk.scope is not None].append(descriptor)
+
+    def _settle(self, chunk: Chunk, index: int, code: int, reason: str | None = None) -> None:
+        if self._tries:
+            self._tries.pop((chunk, index), None)
+        if chunk.settle(index, code, reason):
+            self.finished.append(chunk)
+
+    def _opened(self, descriptor: int, chunk: Chunk, index: int, now: float) -> None:
+        """The handshake is done. On an address of our own it may be with ourselves (RFC 9293 section 3.5)."""
+        if chunk.local and self._may_be_phantom(descriptor, chunk, index):
+            self._drop(descriptor)
+            tries = self._tries[chunk, index] = self._tries.get((chunk, index), 0) + 1
+            if tries > _TRIES:
+                self._settle(chunk, index, LOCAL, "local: every connection met itself")
+            else:
+                self._start(chunk, index, now, fresh=True)
+        elif chunk.watch:
+            chunk.held += 1
+            probe = self._held[descriptor] = (descriptor, chunk, index, now)
+            self._wheel.bucket(now + WATCH).append(probe)
+            self._not_pending(descriptor)
+        else:
+            self._drop(descriptor)
+            self._settle(chunk, index, OPEN)
+
+    def _may_be_phantom(self, descriptor: int, chunk: Chunk, index: int) -> bool:
+        """A connection with itself, or the first with a port that another probe of ours may have as its source.
+
+        A listener settles it. Without one the connection is tried again; was the first with none of our sockets, so
+        that somebody must have been there, then a second try that fails says nothing.
+        """
+        sock = self._sockets[descriptor]
+        try:
+            peer = sock.getpeername()[:2]
+            if sock.getsockname()[:2] == peer:
+                return True
+        except OSError:  # it is over already, so it was with somebody
+            return False
+        if chunk.ports[index] not in self._ephemeral or (chunk, index) in self._seen_open:
+            self._seen_open.discard((chunk, index))
+            return False
+        if listens(chunk.host, chunk.ports[index]):
+            return False
+        self._seen_open.add((chunk, index))
+        if not self._has_end(peer):
+            self._doubted.setdefault(chunk, set()).add(index)
+        return True
+
+    def _has_end(self, end: tuple[str, int]) -> bool:
+        """Whether this is the local end of one of our sockets."""
+        for sock in self._sockets.values():
+            with contextlib.suppress(OSError):
+                if sock.getsockname()[:2] == end:
+                    return True
+        return False
+
+    def _doubt(self) -> None:
+        """A port that has taken one connection, and not the next one, is neither closed nor filtered."""
+        for chunk in self.finished:
+            for index in self._doubted.pop(chunk, ()):
+                if chunk.codes[index] in {CLOSED, SILENT}:
+                    chunk.codes[index] = LOCAL
+                    chunk.reasons[index] = _ONCE
+
+    def _not_pending(self, descriptor: int) -> None:
+        """An event of a descriptor that is idle (meaningless), watched, or none of ours."""
+        probe = self._held.get(descriptor)
+        if probe is None:
+            if descriptor not in self._sockets:
+                self.others.append(descriptor)
+            return
+        try:
+            self._sockets[descriptor].recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._release(probe, RESET)
+
+    def _release(self, probe: Probe, code: int) -> None:
+        descriptor, chunk, index, _ = probe
+        del self._held[descriptor]
+        self._drop(descriptor)
+        self._settle(chunk, index, code)
+
+    def _expire(self, now: float) -> None:
+        """Give up what has waited long enough; this loop is written for speed, too."""
+        pending, sockets, wheel = self._pending, self._sockets, self._wheel
+        for probe in wheel.due(now):
+            descriptor, chunk, index, sent = probe
+            if pending.get(descriptor) is not probe:
+                if self._held.get(descriptor) is probe:
+                    self._release(probe, OPEN)
+                continue
+            overdue = sent + chunk.timeout
+            if overdue > now:  # this was only a look in, or the estimate has grown
+                wheel.bucket(overdue).append(probe)
+                continue
+            try:
+                sockets[descriptor].shutdown(socket.SHUT_RDWR)
+            except OSError:  # it is not connecting any more: an answer came this moment, and is lost now
+                del pending[descriptor]
+                self._drop(descriptor)
+                self._start(chunk, index, now, fresh=True)
+                continue
+            del pending[descriptor]
+            self._idle[chunk.scope is not None].append(descriptor)
+            chunk.codes[index] = SILENT
+            left = chunk.left = chunk.left - 1
+            if not left:
+                self.finished.append(chunk)

@@ -1,0 +1,111 @@
+"""A live scan as evidence: from a batch of targets to one observation an address. The way in to this package."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from auditor import __version__
+from auditor.collect.probe.campaign import Campaign
+from auditor.collect.probe.icmp import NO_NEIGHBOUR
+from auditor.collect.probe.local import is_local, lets_out, many_descriptors, silent_neighbours
+from auditor.collect.probe.observation import concluded, interrupted, nothing_to_ask, unasked
+from auditor.collect.probe.subject import Subject
+from auditor.model.evidence import NO_ANSWER, Completion, Kind, Observation, Origin
+from auditor.model.network import parse_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.model.target import Batch, Observer, Target
+
+_INTERRUPTED = "interrupted"
+_FIREWALL = "local: this machine's firewall does not let the packet out"
+_NO_ZONE = "local: there is no such network interface as the address names"
+
+
+class LiveScan:
+    """Evidence that is gathered while it is read. Read it once; breaking off closes everything."""
+
+    def __init__(self, batch: Batch, observer: Observer) -> None:
+        self._batch = batch
+        self._observer = observer
+        asks = {target.ask for target in batch.targets}
+        self.origin = Origin(
+            kind=Kind.PROBE,
+            source="live",
+            tool=f"auditor {__version__}",
+            vantage=batch.vantage,
+            started=datetime.now(UTC),
+            asked=asks.pop() if len(asks) == 1 else None,
+        )
+        self.completion = Completion(complete=False, reason="not begun")
+        self._campaign: Campaign | None = None
+        self._unbegun: deque[Target] = deque(batch.targets)
+
+    def __iter__(self) -> Iterator[Observation]:
+        """One observation a target, as each is finished."""
+        self.completion = Completion(complete=False, reason=_INTERRUPTED)
+        subjects: deque[Subject] = deque()
+        at_once: list[Observation] = []
+        for target in self._batch.targets:
+            ready = self._subject(target)
+            if isinstance(ready, Subject):
+                subjects.append(ready)
+            else:
+                at_once.append(ready)
+        self._unbegun.clear()
+        with many_descriptors() as descriptors:
+            self._campaign = Campaign(subjects, self._batch, self._observer, descriptors=descriptors)
+            try:
+                yield from at_once
+                for subject in self._campaign:
+                    yield concluded(subject, self._batch.vantage, _silence(subject))
+            finally:
+                stopped = datetime.now(UTC)
+                self.completion = Completion(complete=False, reason=_INTERRUPTED, finished=stopped)
+        self.completion = Completion(complete=True, finished=datetime.now(UTC))
+
+    def partial(self) -> Iterator[Observation]:
+        """After a break: what is known of the targets that were not finished; the rest is unknown."""
+        vantage = self._batch.vantage
+        for target in self._unbegun:
+            yield unasked(target, vantage, _INTERRUPTED)
+        if self._campaign is not None:
+            for subject in (*self._campaign.active.values(), *self._campaign.waiting):
+                yield interrupted(subject, vantage, _INTERRUPTED)
+
+    def _subject(self, target: Target) -> Subject | Observation:
+        address, _, zone = target.address.partition("%")
+        parsed = parse_address(address)
+        scope = None
+        if parsed.version == 6:
+            try:
+                scope = (int(zone) if zone.isdigit() else socket.if_nametoindex(zone)) if zone else 0
+            except OSError:
+                return unasked(target, self._batch.vantage, _NO_ZONE)
+        host = str(parsed)
+        subject = Subject(target, host, scope, local=is_local(host, scope))
+        return subject if subject.size else nothing_to_ask(target, self._batch.vantage)
+
+
+def _silence(subject: Subject) -> str:
+    """Why a host may have answered nothing, as far as this machine can tell."""
+    if subject.alive or subject.doomed is not None:
+        return NO_ANSWER
+    if not lets_out(subject.host, subject.scope):
+        return _FIREWALL
+    return f"{NO_ANSWER}: {NO_NEIGHBOUR}" if subject.host in silent_neighbours() else NO_ANSWER
+
+
+def scan(batch: Batch, observer: Observer) -> LiveScan:
+    """Ask the TCP ports of every target with ordinary connections; UDP ports come back unknown.
+
+    Nothing is sent before the first observation is asked for. Port 0 cannot be asked and is left out. The rate and
+    the number of connections under way are the batch's.
+
+    :raises ValueError: a target whose address is not a literal one.
+    """
+    return LiveScan(batch, observer)

@@ -1,0 +1,113 @@
+"""How fast, and how long to wait: a token bucket, a round-trip estimate and a timer wheel. No sockets, no clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FIRST_WAIT = 0.75
+"""Seconds to wait for an answer while nothing is known of the way there: a satellite's round trip."""
+_FLOOR, _FLOOR_TOP = 0.025, 0.1
+_BUCKET = 0.01
+_TICK = 0.002
+
+T = TypeVar("T")
+
+
+class TokenBucket:
+    """Packets that may leave now. A hundredth of a second's worth can be saved up. ``rate`` None: no limit."""
+
+    __slots__ = ("_at", "_depth", "_rate", "_tokens")
+
+    def __init__(self, rate: int | None) -> None:
+        self._rate = rate
+        self._depth = max(1.0, (rate or 0) * _BUCKET)
+        self._tokens = self._depth
+        self._at: float | None = None
+
+    def take(self, wanted: int, now: float) -> int:
+        """How many of the wanted packets may be sent at ``now``; they count as sent."""
+        if self._rate is None:
+            return wanted
+        if self._at is not None:
+            self._tokens = min(self._depth, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        granted = min(wanted, int(self._tokens))
+        self._tokens -= granted
+        return granted
+
+    @property
+    def pause(self) -> float:
+        """Seconds until asking again is worth while."""
+        return 0.0 if self._rate is None else max(0.001, min(1.0, 1.0 / self._rate))
+
+
+class RoundTrip:
+    """Smoothed round-trip time and its variation (RFC 6298), in seconds."""
+
+    __slots__ = ("_smoothed", "_variation")
+
+    def __init__(self) -> None:
+        self._smoothed: float | None = None
+        self._variation = 0.0
+
+    def __bool__(self) -> bool:
+        """Whether there is any sample yet."""
+        return self._smoothed is not None
+
+    def add(self, sample: float) -> None:
+        """Learn from one answer."""
+        if self._smoothed is None:
+            self._smoothed, self._variation = sample, sample / 2
+            return
+        self._variation += (abs(self._smoothed - sample) - self._variation) / 4
+        self._smoothed += (sample - self._smoothed) / 8
+
+    @property
+    def patience(self) -> float:
+        """How long an answer may reasonably take; :data:`FIRST_WAIT` where nothing is known."""
+        return FIRST_WAIT if self._smoothed is None else self._smoothed + 4 * self._variation
+
+
+def patience(own: RoundTrip, group: RoundTrip, passes: int, ceiling: float) -> float:
+    """Seconds to wait for an answer of a host in its pass number ``passes`` (from 0).
+
+    A host that has not answered yet gets twice what the others need.
+    """
+    wait = own.patience if own or not group else 2 * group.patience
+    floor = min(_FLOOR * (1 << passes), _FLOOR_TOP)
+    return min(ceiling, max(wait, floor))
+
+
+class Wheel(Generic[T]):
+    """Things to look at when their time has come, in buckets of two milliseconds."""
+
+    __slots__ = ("_buckets", "_next")
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, list[T]] = {}
+        self._next: int | None = None
+
+    def bucket(self, when: float) -> list[T]:
+        """Where to put what is due at ``when``; valid until the next call of :meth:`due`."""
+        tick = int(when / _TICK) + 1
+        bucket = self._buckets.get(tick)
+        if bucket is None:
+            bucket = self._buckets[tick] = []
+            self._next = tick if self._next is None else min(self._next, tick)
+        return bucket
+
+    def due(self, now: float) -> Iterator[T]:
+        """Everything whose time has come, earliest first."""
+        limit = int(now / _TICK)
+        while self._next is not None and self._next <= limit:
+            for tick in sorted(tick for tick in self._buckets if tick <= limit):
+                yield from self._buckets.pop(tick)
+            self._next = min(self._buckets, default=None)
+
+    @property
+    def next_due(self) -> float | None:
+        """When the earliest thing is due."""
+        return None if self._next is None else self._next * _TICK

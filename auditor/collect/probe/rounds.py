@@ -1,0 +1,90 @@
+"""How often to ask, and when it is enough: the arithmetic of loss. Pure; shared by all methods.
+
+Every round asks what has not answered. From the second on, ports that are known to answer (canaries) are mixed in:
+how many of these stay silent tells how much of the silence is loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+CANARIES: Final = 32
+MOST_ROUNDS: Final = 10
+SILENT_ROUNDS: Final = 3
+"""Passes over a host that has answered nothing at all, the last one after :data:`SILENT_PAUSE` seconds."""
+SILENT_PAUSE: Final = 0.25
+_MISSED: Final = 0.01
+_TAIL: Final = 0.002
+_LIMITED: Final = 0.05
+
+
+class Next(Enum):
+    """What to do after a round."""
+
+    ENOUGH = auto()
+    LIMITS_REFUSALS = auto()
+    """Enough: what is silent is closed or filtered, if the host limits its refusals alone and not connections, too."""
+    ANOTHER = auto()
+    LOST = auto()
+    """Too much gets lost to say anything about what is silent."""
+    GONE = auto()
+    """The host answers no more, not even where it did before: what was silent lately says nothing."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the rounds of one host have brought so far. ``late`` answers came first after round 1."""
+
+    rounds: int = 0
+    answers: int = 0
+    opens: int = 0
+    late: int = 0
+    late_opens: int = 0
+    canaries: int = 0
+    lost: int = 0
+    open_canaries: int = 0
+    lost_open: int = 0
+    asked_last: int = 0
+    answered_last: int = 0
+
+    @property
+    def loss(self) -> float:
+        """The estimated probability that one try goes unanswered though somebody is there.
+
+        Where canaries get lost more often than the first round's answers tell, things have become worse since.
+        """
+        overall = (self.late + self.lost + 0.5) / (self.answers + self.canaries + 1)
+        return max(overall, self.lost / self.canaries) if self.lost > 1 else overall
+
+    @property
+    def loss_of_opens(self) -> float:
+        """The same, counted over open ports alone."""
+        return (self.late_opens + self.lost_open + 0.5) / (self.opens + self.open_canaries + 1)
+
+    def missed(self, loss: float) -> float:
+        """How many open ports are expected to have been missed in all rounds so far, given this loss."""
+        never = min(loss, 0.999) ** self.rounds
+        return (self.opens + 0.5) * never / (1 - never)
+
+    @property
+    def limits_refusals(self) -> bool:
+        """Whether the opens all answer while closed ports answer ever less."""
+        few = self.answered_last < _LIMITED * max(1, self.asked_last) or self.rounds >= MOST_ROUNDS
+        return (
+            self.opens > 0 and few and self.loss_of_opens < self.loss / 2 and self.missed(self.loss_of_opens) < _MISSED
+        )
+
+    def decide(self, silent: int) -> Next:
+        """Whether ``silent`` ports may be called silent now."""
+        if not silent:
+            return Next.ENOUGH
+        if self.rounds < 2:
+            return Next.ANOTHER
+        settled = self.answered_last <= _TAIL * max(1, self.answers)
+        if settled and self.missed(self.loss) < _MISSED:
+            return Next.ENOUGH
+        if self.limits_refusals:
+            return Next.LIMITS_REFUSALS
+        return Next.ANOTHER if self.rounds < MOST_ROUNDS else Next.LOST

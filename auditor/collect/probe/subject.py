@@ -1,0 +1,396 @@
+"""One address under scan: what it is asked next, what it has answered, and what that amounts to. No sockets."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections import deque
+from datetime import UTC, datetime
+from enum import Enum, auto
+from itertools import compress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from auditor.collect.probe.chunk import (
+    ANSWERS,
+    CLOSED,
+    FOREIGN,
+    LOCAL,
+    OPEN,
+    REFUSED,
+    RESET,
+    SILENT,
+    UNASKED,
+    UNREACHED,
+    Chunk,
+)
+from auditor.collect.probe.order import SENTINELS, order, outsiders
+from auditor.collect.probe.pacing import RoundTrip
+from auditor.collect.probe.rounds import CANARIES, SILENT_PAUSE, SILENT_ROUNDS, Next, Tally
+from auditor.model.ports import PortSet, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.model.target import Target
+
+MOST_OUTSTANDING: Final = 8192
+_LEAST_OUTSTANDING: Final = 256
+_TOO_FAST: Final = 0.1
+_TOUCH: Final = 0.5
+_CHECKS: Final = 4
+_MOST_CHECKS, _MOST_TROUBLES, _MOST_BACKOFF = 4, 2, 32
+_PORT_ZERO: Final = PortSet.parse("0")
+_MOSTLY: Final = 6
+_PATIENT: Final = {"sentinel", "pilot"}
+"""Chunks that wait long for a host that has not answered yet, and do not hold up its round."""
+_CANARY_GROUPS: Final = 4
+_WITNESSES: Final = 3
+_AT_ONE_DOOR: Final = 5
+"""So many canaries at once for one open port: more would overflow the accept queue of a small server (listen(2))."""
+_FAR_APART: Final = 512
+"""So many ports between two groups of canaries, and the first group is over before the next is sent."""
+_SILENCES: Final = bytes(code in {SILENT, UNREACHED} for code in range(256))
+_OPENS: Final = bytes(code == OPEN for code in range(256))
+_ANSWERED: Final = bytes(code in ANSWERS for code in range(256))
+
+
+class Trust(Enum):
+    """What a finished handshake is worth at this host."""
+
+    FULL = auto()
+    WATCHED = auto()
+    """Something in front completes every handshake and resets it if the host refuses: opens are watched."""
+    NONE = auto()
+    """Something answers on every port."""
+
+
+class Segment(NamedTuple):
+    """Ports to ask, in this order, for this purpose."""
+
+    ports: array[int]
+    role: str = ""
+
+
+class Subject:
+    """The state of one address. ``scope`` is None for IPv4."""
+
+    def __init__(self, target: Target, host: str, scope: int | None, *, local: bool) -> None:
+        self.target = target
+        self.host = host
+        self.scope = scope
+        self.local = local
+        self.started: datetime | None = None
+        self.round_trip = RoundTrip()
+        self.tally = Tally()
+        self.trust = Trust.FULL
+        self.backoff = 1
+        self.cap = MOST_OUTSTANDING
+        self.outstanding = 0
+        self.verdict: Next | None = None
+        self.doomed: str | None = None
+        self.pause = 0.0
+        """Seconds for which it is to be left alone from now; whoever waited sets it back."""
+        self.reasons: dict[int, str] = {}
+        self.states = bytearray()
+        self.size = len(target.ask.only(Protocol.TCP) - _PORT_ZERO)
+        self.work: deque[Segment] = deque()
+        self.chunks: dict[int, Chunk] = {}
+        self._rest = array("H")
+        self._look_outside = False
+        self._named: frozenset[int] = frozenset()
+        self._canaries = Tally()
+        self._heard: set[int] = set()
+        self._missed: set[int] = set()
+        self._group_lost = False
+        self._checks = 0
+        self._troubles = 0
+
+    def begin(self) -> None:
+        """Take the memory it needs and line up the first round."""
+        self.started = datetime.now(UTC)
+        sentinels, pilots, rest = order(self.target.ask, self.target.first)
+        self.states = bytearray(max((*sentinels, *pilots, *_ends(rest)), default=0) + 1)
+        self.size = len(sentinels) + len(pilots) + len(rest)
+        segments = (Segment(sentinels, "sentinel"), Segment(pilots, "pilot"), Segment(rest))
+        self.work = deque(segment for segment in segments if segment.ports)
+        self._look_outside = not sentinels
+        self._named = frozenset(numbers(self.target.first.only(Protocol.TCP)))
+
+    # -- what to ask ---------------------------------------------------------------------------------------------
+
+    @property
+    def hungry(self) -> bool:
+        """Whether it has ports to ask now, and may."""
+        return bool(self.work) and not self.pause and self.outstanding < self.cap and not self._suspicious()
+
+    def next(self, number: int, most: int, timeout: float) -> Chunk:
+        """The next ports to ask, at most so many."""
+        segment = self.work.popleft()
+        ports = segment.ports
+        if len(ports) > most:
+            self.work.appendleft(Segment(ports[most:], segment.role) if most else segment)
+            ports = ports[:most]
+        watch = segment.role in {"sentinel", "outsider"} or self.trust is Trust.WATCHED
+        chunk = self.chunks[number] = Chunk(
+            number,
+            ports,
+            host=self.host,
+            scope=self.scope,
+            timeout=timeout,
+            local=self.local,
+            watch=watch,
+            role=segment.role,
+        )
+        self.outstanding += len(ports)
+        self.tally.asked_last += len(ports)
+        return chunk
+
+    @property
+    def round_over(self) -> bool:
+        """Whether everything of this round is back. Pilots of a host that has not answered are waited for later."""
+        if not self.chunks:
+            return not self.work
+        if self.work or self.round_trip or self.tally.rounds == SILENT_ROUNDS - 1:
+            return False
+        return all(chunk.role in _PATIENT for chunk in self.chunks.values())
+
+    def _suspicious(self) -> bool:
+        return any(c.held >= _MOSTLY for c in self.chunks.values() if c.role in {"sentinel", "outsider"})
+
+    @property
+    def progress(self) -> int:
+        """How many of its ports are done with, for a progress bar: a silent port has to be asked twice."""
+        if self.tally.rounds > 1:
+            return self.size
+        silent = (self.size - self.tally.answers) * self.tally.rounds
+        return min(self.size, self.tally.answers + (silent + len(self._rest)) // 2)
+
+    # -- what it answers -----------------------------------------------------------------------------------------
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has answered anything at all, itself: a refusal of somebody on the way does not count."""
+        return self.tally.answers > 0
+
+    def sample(self, seconds: float, used: float) -> None:
+        """Learn a round-trip time. ``used`` is the patience the host was shown so far: if too short, start over."""
+        if not self.round_trip and seconds > used:
+            self.tally.rounds = 0
+        self.round_trip.add(seconds)
+
+    def absorb(self, chunk: Chunk, said: dict[int, tuple[int, str]]) -> None:
+        """Take over a finished chunk. ``said`` is what ICMP messages told of this host's ports, by port."""
+        self.chunks.pop(chunk.number, None)
+        self.outstanding -= len(chunk.ports)
+        if chunk.role in {"canary", "check"}:
+            self._count_canaries(chunk)
+            return
+        if chunk.role in {"sentinel", "outsider"}:
+            self._judge_sentinels(chunk)
+        if chunk.role == "outsider":
+            return
+        if chunk.reasons or said or RESET in chunk.codes:
+            self._explain(chunk, said)
+        if self.trust is Trust.WATCHED and not chunk.watch:
+            self._watch_again(array("H", compress(chunk.ports, chunk.codes.translate(_OPENS))))
+            chunk.codes = chunk.codes.replace(bytes([OPEN]), bytes([UNASKED]))
+        self._record(chunk)
+
+    def _watch_again(self, ports: array[int]) -> None:
+        """What looked open before anybody watched has to be asked once more."""
+        if ports:
+            self.work.append(Segment(ports))
+
+    def _explain(self, chunk: Chunk, said: dict[int, tuple[int, str]]) -> None:
+        codes = chunk.codes
+        for index, port in enumerate(chunk.ports):
+            code = codes[index]
+            if code == RESET:
+                codes[index] = CLOSED if self.trust is Trust.WATCHED else OPEN
+            elif code == CLOSED and port in said:
+                codes[index], self.reasons[port] = said[port]
+            elif index in chunk.reasons:
+                self.reasons[port] = chunk.reasons[index]
+        if codes.count(LOCAL) == len(codes) and not self.alive:
+            self.doomed = next(iter(chunk.reasons.values()), None)
+            self.work.clear()
+
+    def _record(self, chunk: Chunk) -> None:
+        states, tally, codes = self.states, self.tally, chunk.codes
+        for port, code in zip(chunk.ports, codes, strict=True):
+            if code != SILENT or states[port] != UNREACHED:
+                states[port] = code
+        answered = sum(codes.translate(_ANSWERED))
+        opened = codes.count(OPEN)
+        tally.answers += answered
+        tally.opens += opened
+        tally.answered_last += answered
+        if tally.rounds:
+            tally.late += answered
+            tally.late_opens += opened
+        silences = codes.translate(_SILENCES)
+        if 1 in silences:
+            self._rest.extend(compress(chunk.ports, silences))
+
+    def _count_canaries(self, chunk: Chunk) -> None:
+        seen = self._canaries
+        lost = 0
+        for port, code in zip(chunk.ports, chunk.codes, strict=True):
+            missing = code not in ANSWERS
+            lost += missing
+            (self._missed if missing else self._heard).add(port)
+            if self.states[port] == OPEN:
+                seen.open_canaries += 1
+                seen.lost_open += missing
+        seen.canaries += len(chunk.ports)
+        seen.lost += lost
+        self._group_lost = lost == len(chunk.ports) >= _CHECKS
+
+    def _judge_sentinels(self, chunk: Chunk) -> None:
+        """Whether a finished handshake means anything here."""
+        opened, reset = chunk.codes.count(OPEN), chunk.codes.count(RESET)
+        if opened + reset < _MOSTLY:
+            return
+        self.trust = Trust.WATCHED if reset > opened else Trust.NONE
+        if self.trust is Trust.WATCHED:
+            again = array("H", _where(self.states, OPEN))
+            for port in again:
+                self.states[port] = UNASKED
+            self.tally.opens -= len(again)
+            self.tally.answers -= len(again)
+            self._watch_again(again)
+
+    def contradict(self, port: int, code: int, reason: str) -> None:
+        """An ICMP message about a port that was taken for closed or silent: refused or unreached, rather."""
+        if port >= len(self.states):
+            return
+        before = self.states[port]
+        if before == CLOSED or (before == SILENT and code in {REFUSED, FOREIGN, UNREACHED}):
+            self.states[port] = code
+            self.reasons[port] = reason
+            self.tally.answers += (code in ANSWERS) - (before in ANSWERS)
+
+    def take_back(self, chunk: Chunk) -> None:
+        """Whoever had the chunk is gone: ask it again."""
+        self.chunks.pop(chunk.number, None)
+        self.outstanding -= len(chunk.ports)
+        self.tally.asked_last -= len(chunk.ports)
+        self.work.appendleft(Segment(chunk.ports, chunk.role))
+
+    # -- rounds --------------------------------------------------------------------------------------------------
+
+    def end_round(self) -> Next:
+        """Decide what comes next, and prepare it. Called when :attr:`round_over`; see :attr:`pause` afterwards."""
+        tally, self.pause = self.tally, 0.0
+        if self.doomed is not None:
+            return self._done(Next.ENOUGH)
+        if self._look_outside and tally.opens == self.size > 0:
+            self._look_outside = False
+            self.work.append(Segment(outsiders(self.target.ask), "outsider"))
+            return Next.ANOTHER
+        rest = array("H", (port for port in self._rest if self.states[port] in {SILENT, UNREACHED}))
+        if rest and (self._checks or self._lost_touch()):
+            return self._check(rest)
+        self._close_books()
+        if self.alive:
+            decision = tally.decide(len(rest))
+        elif rest and tally.rounds < SILENT_ROUNDS:
+            decision = Next.ANOTHER
+            self.pause = SILENT_PAUSE if tally.rounds == SILENT_ROUNDS - 1 else 0.0
+        else:
+            decision = Next.ENOUGH
+        if decision is not Next.ANOTHER:
+            return self._done(decision)
+        self._next_round(rest)
+        return Next.ANOTHER
+
+    def _done(self, decision: Next) -> Next:
+        self.verdict = decision
+        return decision
+
+    def _lost_touch(self) -> bool:
+        """Whether most canaries of this round, or all of its last ones, went unanswered."""
+        return self._canaries.lost > _TOUCH * self._canaries.canaries or self._group_lost
+
+    def _check(self, rest: array[int]) -> Next:
+        """A round in which the host was lost counts for nothing. See whether it is there before asking much again."""
+        seen, self._canaries, self._group_lost = self._canaries, Tally(), False
+        if self._checks and seen.lost * 2 <= seen.canaries:
+            self._checks = 0
+            self._next_round(rest)
+            return Next.ANOTHER
+        if not self._checks:
+            self._troubles += 1
+        if self._checks == _MOST_CHECKS or self._troubles > _MOST_TROUBLES:
+            return self._done(Next.GONE)
+        self._checks += 1
+        self._rest = rest
+        self.backoff = min(2 * self.backoff, _MOST_BACKOFF)
+        self.pause = SILENT_PAUSE * self._checks
+        self.work.append(Segment(self._known()[:_CHECKS], "check"))
+        return Next.ANOTHER
+
+    def _close_books(self) -> None:
+        """A round has been carried through: its canaries count."""
+        seen, self._canaries = self._canaries, Tally()
+        if seen.lost > _TOO_FAST * seen.canaries:
+            self.cap = max(_LEAST_OUTSTANDING, self.cap // 2)
+        tally = self.tally
+        tally.rounds += 1
+        tally.canaries += seen.canaries
+        tally.lost += seen.lost
+        tally.open_canaries += seen.open_canaries
+        tally.lost_open += seen.lost_open
+
+    def _next_round(self, rest: array[int]) -> None:
+        self._rest = array("H")
+        self.tally.asked_last = self.tally.answered_last = 0
+        canaries = self._known() if self.alive else array("H")
+        few = len(canaries) < CANARIES
+        groups = _CANARY_GROUPS if len(rest) >= _CANARY_GROUPS * (_FAR_APART if few else SENTINELS) else 1
+        for group in range(groups):
+            part = rest[group * len(rest) // groups : (group + 1) * len(rest) // groups]
+            share = canaries if few else canaries[group::groups]
+            self.work.extend(Segment(*one) for one in ((part, ""), (share, "canary")) if one[0])
+
+    @property
+    def limits_refusals_alone(self) -> bool:
+        """Whether it is the refusals that are limited, and connections are not.
+
+        Where most refusals are ICMP messages the limit is that of these (RFC 1812 section 4.3.2.8, RFC 4443 section
+        2.4). For resets open ports have to show it. A firewall may let what the policy names through before it counts;
+        other open ports are hardly on its list.
+        """
+        if self.states.count(REFUSED) > self.states.count(CLOSED):
+            return True
+        witnesses = self._heard - self._missed - self._named
+        return sum(self.states[port] == OPEN for port in witnesses) >= _WITNESSES
+
+    def _known(self) -> array[int]:
+        """Ports known to answer, open ones if there are any."""
+        if opens := _where(self.states, OPEN):
+            unnamed = [port for port in opens if port not in self._named]
+            opens = (unnamed + [port for port in opens if port in self._named])[:CANARIES]
+            return array("H", (opens * _AT_ONE_DOOR)[:CANARIES])
+        known = _where(self.states, CLOSED)[:CANARIES] or _where(self.states, REFUSED)[:CANARIES]
+        return array("H", (known * CANARIES)[:CANARIES])
+
+
+def _where(states: bytearray, code: int) -> list[int]:
+    return [match.start() for match in re.finditer(re.escape(bytes([code])), states)]
+
+
+def ports_with(states: bytearray, code: int) -> PortSet:
+    """The TCP ports in this state."""
+    runs = re.finditer(re.escape(bytes([code])) + b"+", states)
+    return PortSet.from_bounds(tuple(bound for run in runs for bound in run.span()))
+
+
+def numbers(ports: PortSet) -> Iterator[int]:
+    """The port numbers, one by one."""
+    for low, high in ports.ranges():
+        yield from range(low, high + 1)
+
+
+def _ends(ports: array[int]) -> tuple[int, ...]:
+    return (max(ports),) if ports else ()

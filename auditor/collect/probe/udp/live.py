@@ -1,0 +1,101 @@
+"""A live UDP scan as evidence: from a batch of targets to one observation an address. The way in to this package."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from auditor import __version__
+from auditor.collect.probe.udp.campaign import Campaign
+from auditor.collect.probe.udp.observation import concluded, interrupted, unasked
+from auditor.collect.probe.udp.subject import Budget, Subject
+from auditor.collect.probe.udp.wire import Place
+from auditor.model.evidence import Completion, Kind, Observation, Origin
+from auditor.model.network import parse_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.model.target import Batch, Observer, Target
+
+_INTERRUPTED: Final = "interrupted"
+_NO_ZONE: Final = "local: there is no such network interface as the address names"
+BUDGET: Final = Budget(everything=5.0, named=60.0)
+"""A host that limits its refusals shows about one closed port a second."""
+
+
+class UdpScan:
+    """Evidence that is gathered while it is read. Read it once; breaking off closes everything."""
+
+    def __init__(self, batch: Batch, observer: Observer, budget: Budget) -> None:
+        self._batch = batch
+        self._observer = observer
+        self._budget = budget
+        self.origin = Origin(
+            kind=Kind.PROBE,
+            source="live",
+            tool=f"auditor {__version__}",
+            vantage=batch.vantage,
+            started=datetime.now(UTC),
+        )
+        self.completion = Completion(complete=False, reason="not begun")
+        self._campaign: Campaign | None = None
+        self._unbegun: deque[Target] = deque(batch.targets)
+
+    def __iter__(self) -> Iterator[Observation]:
+        """One observation a target that has UDP ports to ask, as each is finished."""
+        self.completion = Completion(complete=False, reason=_INTERRUPTED)
+        vantage = self._batch.vantage
+        waiting: deque[Subject] = deque()
+        campaign = self._campaign = Campaign(waiting, self._batch, self._observer)
+        at_once = [
+            unasked(target, vantage, _NO_ZONE) for target in self._unbegun if not self._line_up(target, campaign)
+        ]
+        self._unbegun.clear()
+        try:
+            yield from at_once
+            for subject in campaign:
+                yield concluded(subject, vantage)
+        finally:
+            self.completion = Completion(complete=False, reason=_INTERRUPTED, finished=datetime.now(UTC))
+        self.completion = Completion(complete=True, finished=datetime.now(UTC))
+
+    def partial(self) -> Iterator[Observation]:
+        """After a break: what is known of the targets that were not finished; the rest is unknown."""
+        vantage = self._batch.vantage
+        for target in self._unbegun:
+            yield unasked(target, vantage, _INTERRUPTED)
+        if self._campaign is not None:
+            for subject in (*self._campaign.active.values(), *self._campaign.held):
+                yield interrupted(subject, vantage, _INTERRUPTED)
+            for subject in self._campaign.waiting:
+                yield unasked(subject.target, vantage, _INTERRUPTED)
+
+    def _line_up(self, target: Target, campaign: Campaign) -> bool:
+        """Whether the address names a place; without UDP ports there is nothing to do at it."""
+        address, _, zone = target.address.partition("%")
+        parsed = parse_address(address)
+        scope = 0
+        if parsed.version == 6 and zone:
+            try:
+                scope = int(zone) if zone.isdigit() else socket.if_nametoindex(zone)
+            except OSError:
+                return False
+        subject = Subject(target, Place(str(parsed), scope), campaign.patience, self._budget)
+        if subject.size:
+            campaign.waiting.append(subject)
+        return True
+
+
+def scan_udp(batch: Batch, observer: Observer, *, budget: Budget = BUDGET) -> UdpScan:
+    """Ask the UDP ports of every target, in the services' own protocols, without privileges.
+
+    Nothing is sent before the first observation is asked for. A target without UDP ports has no observation, port 0 is
+    left out, and TCP ports are not spoken of. ``budget`` bounds what is spent on hosts that limit their refusals. The
+    rate is the batch's; ``batch.timeout`` is the most that one answer is waited for.
+
+    :raises ValueError: a target whose address is not a literal one.
+    """
+    return UdpScan(batch, observer, budget)

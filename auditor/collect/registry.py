@@ -1,0 +1,205 @@
+"""Evidence files told apart by content: the one table of what can be read, and the door through which files enter."""
+
+from __future__ import annotations
+
+import re
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditor.errors import EvidenceError, UsageError
+from auditor.model.evidence import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
+
+    from auditor.model.evidence import Completion, Evidence, Observation, Origin
+
+_HEAD = 64 * 1024
+"""How much of a file's beginning is looked at: nmap puts its whole command line before its first element."""
+
+_STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The beginning of a file: its bytes, and the same as text without byte order mark and leading white space."""
+
+    path: str
+    data: bytes
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One kind of file. ``open`` gets the path to read and the name by which reports call it."""
+
+    name: str
+    matches: Callable[[Head], bool]
+    open: Callable[[str, str], Evidence]
+
+
+def open_evidence(path: str, *, vantage: str | None = None, host: str | None = None) -> Evidence:
+    """Open a file of any known kind; ``-`` is standard input.
+
+    :param vantage: where probe evidence that does not say so itself was seen from.
+    :param host: the host of evidence that names none.
+    :raises EvidenceError: missing, a folder, unreadable, empty, of no known kind, or broken where it begins.
+    :raises UsageError: the evidence says that it was seen from another vantage.
+    """
+    source = "standard input" if path == _STDIN else path
+    real, spooled = _seekable(path, source)
+    try:
+        evidence = _recognised(real, source)
+        return _Given(evidence, vantage=vantage, host=host, spooled=spooled)
+    except BaseException:
+        if spooled is not None:
+            spooled.close()
+        raise
+
+
+def _recognised(real: str, source: str) -> Evidence:
+    head = _head(real, source)
+    for known in FORMATS:
+        if known.matches(head):
+            return known.open(real, source)
+    kinds = ", ".join(known.name for known in FORMATS)
+    raise EvidenceError(f"{source}: not recognised as evidence{_hint(head)}; known kinds: {kinds}")
+
+
+class _Given:
+    """Evidence, completed by what the caller says of it."""
+
+    def __init__(
+        self, evidence: Evidence, *, vantage: str | None, host: str | None, spooled: _Spooled | None = None
+    ) -> None:
+        self._evidence = evidence
+        self._host = host
+        self._spooled = spooled  # held for as long as the evidence may be read
+        self._vantage = _vantage(evidence.origin, vantage)
+
+    @property
+    def origin(self) -> Origin:
+        own = self._evidence.origin
+        return replace(own, vantage=own.vantage or self._vantage, host=own.host or self._host)
+
+    @property
+    def completion(self) -> Completion:
+        return self._evidence.completion
+
+    def __iter__(self) -> Iterator[Observation]:
+        yield from self._evidence  # a generator keeps us, and with us the copy, alive
+
+
+def _vantage(origin: Origin, given: str | None) -> str | None:
+    if origin.kind is not Kind.PROBE:
+        return None
+    if given is not None and origin.vantage is not None and origin.vantage != given:
+        raise UsageError(f"{origin.source} was seen from {origin.vantage}, not from {given}: leave out --from for it")
+    return given
+
+
+def _head(real: str, source: str) -> Head:
+    try:
+        with open(real, "rb") as file:  # noqa: PTH123 - paths are kept as the caller wrote them
+            data = file.read(_HEAD)
+    except OSError as error:
+        raise _unreadable(source, error) from error
+    if not data:
+        raise EvidenceError(f"{source}: the file is empty")
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text = data.decode("utf-16" if wide else "utf-8-sig", errors="replace").lstrip()
+    return Head(path=source, data=data, text=text)
+
+
+def _seekable(path: str, source: str) -> tuple[str, _Spooled | None]:
+    """Give a path that can be read more than once: pipes and standard input are copied into a temporary file first."""
+    try:
+        if path == _STDIN:
+            spooled = _Spooled(0)
+            return spooled.path, spooled
+        mode = Path(path).stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise EvidenceError(f"{source}: is a directory; name the evidence files in it")
+        if stat.S_ISREG(mode):
+            return path, None
+        spooled = _Spooled(path)
+    except (OSError, ValueError) as error:
+        raise _unreadable(source, error) from error
+    return spooled.path, spooled
+
+
+class _Spooled:
+    """A copy of something that can be read only once; the file is gone when this is."""
+
+    def __init__(self, path: str | int) -> None:
+        import shutil
+        import tempfile
+        import weakref
+
+        descriptor, self.path = tempfile.mkstemp(prefix="auditor-")
+        self._remove = weakref.finalize(self, _unlink, self.path)
+        with open(descriptor, "wb") as copy, _reading(path) as stream:  # noqa: PTH123 - a descriptor
+            shutil.copyfileobj(stream, copy)
+
+    def close(self) -> None:
+        """Remove the copy now."""
+        self._remove()
+
+
+def _reading(path: str | int) -> BinaryIO:
+    return open(path, "rb", closefd=path != 0)
+
+
+def _unlink(path: str) -> None:
+    Path(path).unlink(missing_ok=True)
+
+
+def _unreadable(source: str, error: OSError | ValueError) -> EvidenceError:
+    return EvidenceError(f"cannot read {source}: {getattr(error, 'strerror', None) or error}")
+
+
+_SNAPSHOT = re.compile(r'\{[^\n]*"auditor"\s*:\s*"snapshot"')
+_AUDIT = re.compile(r'\{[^\n]{0,200}\s*"auditor"\s*:\s*"audit"')
+_NMAP = re.compile(r"<nmaprun\b|<!DOCTYPE nmaprun\b|<!-- Nmap ")
+_POLICY = re.compile(r"^(?:rules|hosts):", re.MULTILINE)
+
+
+def _is_snapshot(head: Head) -> bool:
+    return _SNAPSHOT.match(head.text) is not None
+
+
+def _is_nmap_xml(head: Head) -> bool:
+    return head.text.startswith("<") and _NMAP.search(head.text) is not None
+
+
+def _hint(head: Head) -> str:
+    """Say what a file that is no evidence looks like, where that is plain."""
+    if b"\0" in head.data[:1024]:
+        return " (it is binary)"
+    if _AUDIT.match(head.text):
+        return " (it is an audit report; those go to 'auditor report' or --baseline)"
+    if _POLICY.search(head.text):
+        return " (it looks like a policy, which comes first on the command line)"
+    return ""
+
+
+def _open_snapshot(path: str, source: str) -> Evidence:
+    from auditor.snapshot.read import Snapshot
+
+    return Snapshot(path, source=source)
+
+
+def _open_nmap_xml(path: str, source: str) -> Evidence:
+    from auditor.collect.imported.nmap_xml import NmapXml
+
+    return NmapXml(path, source=source)
+
+
+FORMATS: tuple[Format, ...] = (
+    Format(name="snapshot", matches=_is_snapshot, open=_open_snapshot),
+    Format(name="nmap XML", matches=_is_nmap_xml, open=_open_nmap_xml),
+)
+"""Every kind of evidence file, asked in this order; each must be sure of itself from the beginning of the file."""

@@ -1,0 +1,1 @@
+"""From differences to findings: the catalogue of checks, the judge, exceptions, coverage."""

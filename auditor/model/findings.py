@@ -1,0 +1,187 @@
+"""Findings and the audit they belong to: the one thing that every report is a pure function of. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from auditor.model.ports import NO_PORTS, PortSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from auditor.errors import ExitCode
+    from auditor.model.evidence import Completion, Kind, Origin
+    from auditor.model.location import Location
+    from auditor.model.policy import PolicyFile, Severity
+    from auditor.model.ports import Port
+
+
+class Status(StrEnum):
+    """What a finding counts as. Only a violation can fail the gate."""
+
+    VIOLATION = "violation"
+    EXCEPTED = "excepted"
+    NOTE = "note"
+
+
+class Verdict(StrEnum):
+    """The outcome of an audit, or of one host in it."""
+
+    CONFORMS = "conforms"
+    VIOLATIONS = "violations"
+    UNVERIFIED = "unverified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftedBy:
+    """The exception that lifts a finding, as reports show it."""
+
+    id: str
+    reason: str
+    owner: str
+    expires: date
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One difference between expectation and evidence.
+
+    ``host`` is None for findings of the policy itself (housekeeping). ``member`` is the address inside a host that is
+    declared as a network, and part of the identity; ``address`` is where it was seen, for people: one address or
+    several joined by ``, ``. ``message`` is one line; ``expected`` and ``actual`` are short phrases; ``help`` says
+    what to do. ``service``, ``process`` are what answers there, where known; ``evidence`` names the sources.
+    ``fingerprint`` is the lower-case hex SHA-256 over check, policy name, host (with member), vantage and port.
+    """
+
+    check: str
+    severity: Severity
+    status: Status
+    host: str | None
+    member: str | None = None
+    address: str | None = None
+    port: Port | None = None
+    ports: PortSet = NO_PORTS
+    """Where one finding stands for many ports at once: all of them. ``port`` is None then."""
+    vantage: str | None = None
+    expected: str
+    actual: str
+    message: str
+    help: str
+    policy_location: Location
+    source_location: Location | None = None
+    service: str | None = None
+    process: str | None = None
+    exception: LiftedBy | None = None
+    controls: tuple[str, ...] = ()
+    rule: str | None = None
+    owner: str | None = None
+    evidence: tuple[str, ...] = ()
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unverified:
+    """Ports of a host that the evidence does not settle, with the reason. Empty ``ports``: the host as a whole."""
+
+    host: str
+    member: str | None = None
+    address: str | None = None
+    vantage: str | None = None
+    ports: PortSet = NO_PORTS
+    reason: str
+    policy_location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """A permitted port that holds, for reports that list passes; ``state`` is what was seen there."""
+
+    port: Port
+    required: bool
+    state: str
+    service: str | None = None
+    rule: str | None = None
+    reason: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostResult:
+    """One judged subject: a host, or one live address of a host that is declared as a network, at one vantage.
+
+    The port sets are what the evidence showed, within what was asked. ``unverified`` holds the ports left open by the
+    evidence. ``out_of_scope`` holds the ports that the policy does not ask to be looked at and that nobody looked at.
+    ``kinds`` says what sort of evidence the row rests on.
+    """
+
+    host: str
+    member: str | None = None
+    address: str | None = None
+    vantage: str | None = None
+    verdict: Verdict
+    asked: PortSet = NO_PORTS
+    open: PortSet = NO_PORTS
+    closed: PortSet = NO_PORTS
+    filtered: PortSet = NO_PORTS
+    open_filtered: PortSet = NO_PORTS
+    unverified: PortSet = NO_PORTS
+    out_of_scope: PortSet = NO_PORTS
+    kinds: tuple[Kind, ...] = ()
+    holds: tuple[Requirement, ...] = ()
+    vacant: int = 0
+    """For a host declared as a network, on the row of the network itself: how many of its addresses are silent."""
+    members: int = 0
+    """On the same row: how many addresses were asked."""
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceUsed:
+    """One piece of evidence as the audit names it."""
+
+    origin: Origin
+    completion: Completion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAssessed:
+    """Something of the policy that the evidence given does not speak to; said, and no part of the exit code."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """One audit, whole. Findings are sorted worst first, then by host, member, vantage and port; hosts in policy order.
+
+    File names in locations are relative to the
+    repository's root where they lie inside it, and absolute where not.
+    """
+
+    policy: str
+    files: tuple[PolicyFile, ...]
+    tool_name: str
+    tool_version: str
+    started: datetime
+    finished: datetime
+    verdict: Verdict
+    exit_code: ExitCode
+    fail_on: Severity | None
+    unverified_fails: bool
+    evidence: tuple[EvidenceUsed, ...]
+    findings: tuple[Finding, ...]
+    unverified: tuple[Unverified, ...]
+    not_assessed: tuple[NotAssessed, ...]
+    hosts: tuple[HostResult, ...]
+
+    def counts(self) -> Mapping[Status, int]:
+        """How many findings of each status; the numbers that every report shows."""
+        tally = dict.fromkeys(Status, 0)
+        for finding in self.findings:
+            tally[finding.status] += 1
+        return tally

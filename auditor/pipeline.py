@@ -1,0 +1,274 @@
+"""The tool's own summary: policy → plan → collect → snapshot → diff → findings. Joins the stages, and judges nothing.
+
+A check on saved evidence and a check on a live scan run through the same functions; they enter by different doors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import date, datetime
+    from pathlib import Path
+
+    from auditor.model.evidence import Evidence
+    from auditor.model.findings import Audit
+    from auditor.model.policy import Host, Policy
+    from auditor.model.target import Batch, Observer
+    from auditor.policy.resolve import Resolver
+
+UNLIMITED = 0
+TOOL = "exposure-auditor"
+"""The name under which findings appear at whoever collects them; they are told apart by it, so it never changes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanLimits:
+    """What the caller sets over the policy's ``scan:``; None: as the policy says.
+
+    ``rate`` in packets a second over all hosts, ``UNLIMITED`` for no cap; ``timeout`` in seconds.
+    """
+
+    rate: int | None = None
+    timeout: float | None = None
+    max_inflight: int | None = None
+    max_targets: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One audit as asked for.
+
+    ``evidence`` names files; without any, ``sockets`` reads this machine's tables, and else the hosts are scanned.
+    ``reports`` names the files that the caller is going to write. ``settings`` overrides the policy's, by name.
+    ``clock`` gives the time, in UTC. ``root`` is the folder that file names in the audit are relative to.
+    """
+
+    policy: str
+    clock: Callable[[], datetime]
+    root: Path
+    evidence: Sequence[str] = ()
+    sockets: bool = False
+    vantage: str | None = None
+    host: str | None = None
+    only: Sequence[str] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    save: str | None = None
+    reports: Sequence[str] = ()
+    limits: ScanLimits = field(default_factory=ScanLimits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A policy and what answers for it."""
+
+    policy: Policy
+    resolver: Resolver
+
+
+def load(path: str, *, today: date) -> Loaded:
+    """Read a policy and make it ready to answer.
+
+    :raises PolicyError: the policy is invalid.
+    """
+    from auditor.policy.load import load_policy
+    from auditor.policy.resolve import Resolver
+
+    policy = load_policy(path, today=today)
+    return Loaded(policy=policy, resolver=Resolver(policy, today))
+
+
+def read_by(loaded: Loaded) -> tuple[str, ...]:
+    """Return the names of all files that made up the policy."""
+    return tuple(file.path for file in loaded.policy.files)
+
+
+def check(request: Request, observer: Observer) -> Audit:
+    """Carry out one audit.
+
+    :raises AuditorError: it could not be carried out; the kind says why.
+    :raises KeyboardInterrupt: the user stopped it; what was seen until then is saved, if asked for.
+    """
+    from auditor.files.spare import spare
+
+    started = request.clock()
+    loaded = load(request.policy, today=started.date())
+    spare((*read_by(loaded), *request.evidence), reports=request.reports, snapshot=request.save)
+    hosts = chosen(loaded.policy, request.only)
+    evidence = collect(request, loaded, observer)
+    try:
+        return judge(request, loaded, hosts, evidence, started)
+    finally:
+        for one in evidence:
+            getattr(one, "close", _nothing)()
+
+
+def judge(
+    request: Request, loaded: Loaded, hosts: Sequence[Host], evidence: Iterable[Evidence], started: datetime
+) -> Audit:
+    """Read the evidence to its end, hold it against the policy host by host, and conclude.
+
+    :raises UsageError: evidence that names no host, or no vantage where the policy's rules depend on it.
+    :raises EvidenceError: evidence that cannot be read at all.
+    """
+    from auditor import __version__
+    from auditor.diff.attribute import Attribution
+    from auditor.diff.gather import gather
+    from auditor.diff.reconcile import Reconciler
+    from auditor.files.paths import below
+    from auditor.findings.conclude import conclude
+    from auditor.findings.judge import Judge
+    from auditor.findings.relocate import relocated
+
+    policy = replace(loaded.policy, settings=replace(loaded.policy.settings, **request.settings))
+    gathered = gather(evidence, Attribution(policy, request.host), policy, request.vantage)
+    if request.sockets and not request.only:  # this machine's sockets are asked about this machine
+        hosts = [host for host in hosts if gathered.speaks_of(host)]
+    finished = request.clock()
+    reconciler = Reconciler(policy, loaded.resolver, gathered, finished)
+    judging = Judge(policy, loaded.resolver, finished.date())
+    audit = conclude(
+        policy,
+        chain(
+            (judging.judge(reconciler.reconcile(subject)) for subject in gathered.subjects(hosts)),
+            (judging.conclude(gathered.unknown.values(), gathered.idle) for _ in ("last",)),
+        ),
+        evidence=gathered.used,
+        tool_name=TOOL,
+        tool_version=__version__,
+        started=started,
+        finished=finished,
+    )
+    return relocated(audit, partial(below, request.root))
+
+
+def collect(request: Request, loaded: Loaded, observer: Observer) -> Sequence[Evidence]:
+    """Open the evidence asked for: files, this machine's sockets, or a live scan."""
+    if request.evidence:
+        return opened(loaded.policy, request)
+    live: Evidence
+    if request.sockets:
+        from auditor.collect.sockets import listening
+
+        live = listening(request.host)
+    else:
+        live = scan(loaded, vantage=request.vantage, only=request.only, limits=request.limits, observer=observer)
+    return (saved(live, request.save),) if request.save else (live,)
+
+
+def chosen(policy: Policy, only: Sequence[str]) -> tuple[Host, ...]:
+    """Return the hosts that ``--only`` selects, in policy order; without selectors all of them.
+
+    :raises UsageError: a selector that matches nothing.
+    """
+    from auditor.policy.select import parse_only
+
+    return parse_only(policy, only) if only else tuple(policy.hosts.values())
+
+
+def opened(policy: Policy, request: Request) -> Sequence[Evidence]:
+    """Open evidence files, told apart by content.
+
+    :raises EvidenceError: one of them cannot be read or recognised.
+    :raises UsageError: a vantage that the policy does not know.
+    """
+    from auditor.collect.registry import open_evidence
+    from auditor.plan.vantage import require_vantage
+
+    require_vantage(policy, request.vantage, needed=False)
+    return [open_evidence(name, vantage=request.vantage, host=request.host) for name in request.evidence]
+
+
+def scan(
+    loaded: Loaded, *, vantage: str | None, only: Sequence[str], limits: ScanLimits, observer: Observer
+) -> Evidence:
+    """Plan a live scan of the policy's hosts; packets are sent as the result is read.
+
+    :raises UsageError: the vantage is missing or unknown, or there are more addresses than the limit.
+    """
+    from auditor.collect.chain import Preceded
+    from auditor.collect.names import lookup
+    from auditor.model.target import Batch
+    from auditor.plan.targets import plan
+    from auditor.plan.vantage import require_vantage
+
+    policy = loaded.policy
+    require_vantage(policy, vantage, needed=True)
+    hosts = chosen(policy, only)
+    planned = plan(policy, loaded.resolver, hosts=hosts, vantage=vantage, lookup=lookup, max_targets=limits.max_targets)
+    batch = Batch(
+        targets=planned.targets,
+        vantage=vantage,
+        rate=policy.scan.rate if limits.rate is None else (limits.rate or None),
+        timeout=limits.timeout or policy.scan.timeout,
+        max_inflight=limits.max_inflight,
+    )
+    return _identified(loaded, Preceded(planned.unplanned, _probed(batch, observer)), batch, observer)
+
+
+def scan_targets(
+    targets: Sequence[str], ports: str, *, vantage: str | None, limits: ScanLimits, observer: Observer
+) -> Evidence:
+    """Plan a live scan of bare addresses, networks and names; packets are sent as the result is read.
+
+    :raises UsageError: not an address, network or name, a name that does not resolve, no port item, or too many.
+    """
+    from auditor.collect.names import lookup
+    from auditor.model.policy import DEFAULT_SCAN
+    from auditor.model.target import Batch
+    from auditor.plan.targets import named_targets
+    from auditor.policy.arguments import read_ports, read_targets
+
+    batch = Batch(
+        targets=named_targets(read_targets(targets), read_ports(ports), lookup=lookup, max_targets=limits.max_targets),
+        vantage=vantage,
+        rate=DEFAULT_SCAN.rate if limits.rate is None else (limits.rate or None),
+        timeout=limits.timeout or DEFAULT_SCAN.timeout,
+        max_inflight=limits.max_inflight,
+    )
+    return _probed(batch, observer)
+
+
+def _nothing() -> None:
+    """Evidence that is not recorded has nothing to be closed."""
+
+
+def saved(evidence: Evidence, path: str) -> Evidence:
+    """Return the same evidence, written to a snapshot as it is read."""
+    from auditor.snapshot.write import SnapshotWriter, tee
+
+    return tee(evidence, SnapshotWriter(path, evidence.origin))
+
+
+def _identified(loaded: Loaded, evidence: Evidence, batch: Batch, observer: Observer) -> Evidence:
+    """Speak to the open ports of which a rule says what must answer there."""
+    from auditor.plan.services import ServiceQuestions
+
+    questions = ServiceQuestions(loaded.policy, loaded.resolver, batch.vantage)
+    if not questions:
+        return evidence
+    from auditor.collect.identify import identify
+
+    return identify(
+        evidence,
+        questions.ports,
+        timeout=batch.timeout,
+        max_inflight=batch.max_inflight,
+        observer=observer,
+        expected=questions.names,
+    )
+
+
+def _probed(batch: Batch, observer: Observer) -> Evidence:
+    from auditor.collect.probe import scan as probe
+    from auditor.plan.targets import count_of, paced
+
+    batch = paced(batch)
+    capped = f"at most {batch.rate:,} packets a second" if batch.rate else "no limit on packets a second"
+    size = f"{count_of(batch.probes, 'port')} of {count_of(len(batch.targets), 'address', 'addresses')}"
+    observer.say(f"about to probe {size}, {capped}")
+    return probe(batch, observer)

@@ -1,0 +1,73 @@
+"""Every report format there is. The command line looks here; nothing else knows more than one format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from auditor.errors import UsageError
+from auditor.report import json_format, junit, sarif, text
+from auditor.report.escape import one_line
+from auditor.report.options import ReportOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from auditor.model.findings import Audit
+
+__all__ = ["FORMATS", "Format", "Output", "ReportOptions", "parse_output"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One format. ``suffix`` is what its files are called; ``render`` is pure and deterministic.
+
+    ``render`` may raise :class:`ReportError` where an audit cannot be said in the format.
+    """
+
+    name: str
+    suffix: str
+    render: Callable[[Audit, ReportOptions], bytes]
+
+
+class Output(NamedTuple):
+    """One report that was asked for. ``path`` None is standard output."""
+
+    format: Format
+    path: str | None
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        "text": Format(name="text", suffix=".txt", render=text.render),
+        "json": Format(name="json", suffix=".json", render=json_format.render),
+        "junit": Format(name="junit", suffix=".xml", render=junit.render),
+        "sarif": Format(name="sarif", suffix=".sarif", render=sarif.render),
+    }
+)
+
+
+def parse_output(text: str) -> Output:
+    """Read ``sarif=FILE``, or ``sarif`` or ``sarif=-`` for standard output.
+
+    :raises UsageError: an unknown format (the message lists the known ones), or an empty file name.
+    """
+    name, equals, path = text.partition("=")
+    found = FORMATS.get(name.strip().lower())
+    if found is None:
+        raise UsageError(_unknown(name.strip()))
+    if equals and not path.strip():
+        raise UsageError(f"-o {one_line(text)}: the file name after '=' is empty")
+    return Output(format=found, path=None if path in ("", "-") else path)
+
+
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches
+
+    message = f"unknown report format '{one_line(name)}'; valid are {', '.join(FORMATS)}"
+    by_suffix = next((known.name for known in FORMATS.values() if name.lower().endswith(known.suffix)), None)
+    if by_suffix:
+        return f"{message}; did you mean '{by_suffix}={one_line(name)}'?"
+    close = get_close_matches(name.lower(), FORMATS, n=1)
+    return f"{message}; did you mean '{close[0]}'?" if close else message

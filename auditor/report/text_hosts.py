@@ -1,0 +1,134 @@
+"""The hosts of an audit, a line each: first those that need looking at, then those that conform, together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from auditor.model.evidence import Kind
+from auditor.model.findings import Verdict
+from auditor.model.ports import HIGHEST, Protocol
+from auditor.report import wording
+from auditor.report.escape import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditor.model.findings import Audit, HostResult
+    from auditor.model.ports import PortSet
+    from auditor.report.options import ReportOptions
+    from auditor.report.text_style import Style
+
+_LISTED = 20
+"""Hosts that do not conform and get a line of their own; ``verbose`` lists them all."""
+
+_FEW = 5
+"""So many conforming hosts still get a line each."""
+
+_NAME, _ADDRESS = 28, 24
+"""Columns that names and addresses are padded to at most; longer ones push the rest to the right."""
+
+
+def host_lines(audit: Audit, options: ReportOptions, style: Style) -> Iterator[str]:
+    """Show the hosts. Networks say how many of their addresses are silent."""
+    if not audit.hosts:
+        return
+    yield style.bold("hosts")
+    clean = [host for host in audit.hosts if host.verdict is Verdict.CONFORMS]
+    troubled = [host for host in audit.hosts if host.verdict is not Verdict.CONFORMS]
+    shown = troubled if options.verbose or len(troubled) <= _LISTED else troubled[: _LISTED - 1]
+    spelled = clean if options.verbose or len(clean) <= _FEW else []
+    rows = [*shown, *spelled]
+    named = wording.several_vantages(audit)
+    widths = (
+        min(_NAME, max((len(wording.subject(row)) for row in rows), default=0)),
+        min(_ADDRESS, max((len(_address(row)) for row in rows), default=0)),
+        max((len(one_line(row.vantage or "")) for row in rows), default=0) if named else 0,
+    )
+    for row in rows:
+        yield _line(row, widths, options, style)
+    if len(shown) < len(troubled):
+        yield f"  and {len(troubled) - len(shown):,} more that do not conform (--verbose shows them)"
+    if clean and not spelled:
+        yield from _together(clean, frozenset(row.host for row in troubled), options, style)
+    yield from _not_asked(audit.hosts, options)
+
+
+def _line(row: HostResult, widths: tuple[int, int, int], options: ReportOptions, style: Style) -> str:
+    cells = [wording.subject(row).ljust(widths[0]), _address(row).ljust(widths[1])]
+    if widths[2]:
+        cells.append(one_line(row.vantage or "").ljust(widths[2]))
+    head = "  ".join(cell for cell in cells if cell)
+    mark = style.verdict(row.verdict, f"{_word(row.verdict):<10}")
+    room = None if options.verbose else max(30, options.width - len(head) - 16)
+    return f"  {mark}  {head}  {_state(row, room)}".rstrip()
+
+
+def _address(row: HostResult) -> str:
+    return one_line(row.address) if row.address and row.address not in (row.member, row.host) else ""
+
+
+def _word(verdict: Verdict) -> str:
+    match verdict:
+        case Verdict.CONFORMS:
+            return "conforms"
+        case Verdict.VIOLATIONS:
+            return "violations"
+        case Verdict.UNVERIFIED:
+            return "unverified"
+        case _:
+            assert_never(verdict)
+
+
+def _state(row: HostResult, room: int | None) -> str:
+    if row.members:
+        return f"{row.vacant:,} of {wording.plural(row.members, 'address')} silent"
+    parts = []
+    if row.open:
+        parts.append(f"open {wording.ports(row.open, room)}")
+    elif row.asked and not row.unverified:  # with gaps, "nothing open" would be a pass without evidence
+        parts.append("nothing open")
+    if row.unverified:
+        parts.append(f"{wording.plural(len(row.unverified), 'port')} unverified")
+    if not parts and row.kinds == (Kind.DECLARED,):
+        parts.append("known from what is declared alone")
+    return ", ".join(parts)
+
+
+def _together(
+    clean: Sequence[HostResult], troubled: frozenset[str], options: ReportOptions, style: Style
+) -> Iterator[str]:
+    names = list(dict.fromkeys(one_line(row.host) for row in clean if row.host not in troubled))
+    others = sum(row.host in troubled for row in clean)
+    heading = f"{wording.plural(len(names), 'host')} conform{'s' if len(names) == 1 else ''}"
+    listed = wording.listed(names, "host", options.width - len(heading) - 24)
+    if names:
+        yield f"  {style.verdict(Verdict.CONFORMS, heading)}: {listed}"
+    if others:
+        yield f"  {wording.plural(others, 'more row')} of the hosts above conform, by other addresses or vantages"
+    for row in clean:
+        if row.members:
+            yield f"  {wording.subject(row)}: {_state(row, None)}"
+
+
+def _not_asked(rows: Sequence[HostResult], options: ReportOptions) -> Iterator[str]:
+    """Say what nobody looked at because the policy does not ask for it, hosts with the same ports together."""
+    names: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row.out_of_scope:
+            names.setdefault(_amount(row.out_of_scope, options), {}).setdefault(one_line(row.host))
+    for ports, hosts in names.items():
+        room = None if options.verbose else options.width - len(ports) - 44
+        yield f"  not looked at, as the policy does not ask: {ports} of {wording.listed(list(hosts), 'host', room)}"
+
+
+def _amount(ports: PortSet, options: ReportOptions) -> str:
+    if options.verbose:
+        return wording.ports(ports)
+    parts = []
+    for protocol in Protocol:
+        number = len(ports.only(protocol))
+        if number >= HIGHEST:
+            parts.append(f"all {protocol.value} ports")
+        elif number:
+            parts.append(f"{number:,} {protocol.value} port{'s' if number > 1 else ''}")
+    return " and ".join(parts)

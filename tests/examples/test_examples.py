@@ -1,0 +1,72 @@
+"""Each folder of ``examples/`` with a file ``command`` is a whole case: it prints and writes what stands beside it.
+
+``AUDITOR_WRITE_EXPECTED=1`` (``make examples``) writes the expected files anew instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+CASES = sorted(path.parent for path in EXAMPLES.glob("*/command"))
+WRITING = os.environ.get("AUDITOR_WRITE_EXPECTED") == "1"
+KEPT = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_")}
+"""What the command gets of the environment: no terminal's width, no colours, no language."""
+
+SUFFIXES = {"json": ".json", "junit": ".xml", "sarif": ".sarif"}
+"""Every format but text, and what the expected file of each ends with."""
+
+
+def run_case(case: Path, tmp_path: Path) -> tuple[int, dict[str, str]]:
+    """Run the case in a copy of its folder, as its user would; give the exit code and all reports by file name."""
+    copy = tmp_path / case.name
+    shutil.copytree(case, copy)
+    (copy / ".git").mkdir()  # locations in reports are relative to the repository
+    reports = [f"-o{name}=expected{suffix}" for name, suffix in SUFFIXES.items()]
+    command = [Path(sys.executable).with_name("auditor"), *shlex.split((case / "command").read_text(encoding="utf-8"))]
+    environment = KEPT | {"LC_ALL": "C.UTF-8", "NO_COLOR": "1", "COLUMNS": "100"}
+    done = subprocess.run(
+        [*command, "-o", "text", *reports], cwd=copy, env=environment, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode not in {2, 4}, done.stderr
+    written = {f"expected{suffix}": (copy / f"expected{suffix}").read_text("utf-8") for suffix in SUFFIXES.values()}
+    return done.returncode, {"expected.txt": done.stdout} | written
+
+
+def test_there_are_whole_cases_to_copy() -> None:
+    assert len(CASES) >= 6
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_an_example_ends_and_reports_as_it_says(case: Path, tmp_path: Path) -> None:
+    exit_code, reports = run_case(case, tmp_path)
+    if WRITING:
+        (case / "exit-code").write_text(f"{exit_code}\n", encoding="utf-8")
+        for name, content in reports.items():
+            (case / name).write_text(content, encoding="utf-8")
+    assert exit_code == int((case / "exit-code").read_text(encoding="utf-8"))
+    for name, content in reports.items():
+        assert content == (case / name).read_text(encoding="utf-8"), f"{name}: see 'make examples'"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_an_example_explains_itself(case: Path) -> None:
+    readme = (case / "README.md").read_text(encoding="utf-8")
+    command = (case / "command").read_text(encoding="utf-8").strip()
+    assert readme.startswith("# ")
+    assert f"auditor {command}\n" in readme, "the page must show the command that is tested"
+
+
+def test_every_pack_is_used_by_an_example() -> None:
+    packs = {path.stem for path in (ROOT / "policies").glob("*.yaml")}
+    policies = "\n".join(path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*/*.yaml"))
+    assert {pack for pack in packs if f"pack:{pack}" not in policies} == set()

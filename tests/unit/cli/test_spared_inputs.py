@@ -1,0 +1,73 @@
+"""Nothing is written over what the same run reads, and that is said before anything is done."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from auditor.cli.app import run
+from auditor.errors import UsageError
+from auditor.files.spare import spare
+
+BASE = "version: 1\nhosts: {web: 192.0.2.1}\n"
+POLICY = "version: 1\nextends: base.yaml\nrules: [{hosts: web, allow: [80]}]\nscan: {tcp: [80]}\n"
+SNAPSHOT = """\
+{"auditor": "snapshot", "version": 1, "kind": "probe", "started": "2026-11-22T11:00:00Z"}
+{"host": "web", "address": "192.0.2.1", "tcp": {"open": "80"}}
+{"complete": true}
+"""
+NOW = "--now=2026-11-22T12:00:00Z"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"p.yaml": POLICY, "base.yaml": BASE, "s.jsonl": SNAPSHOT, "t.jsonl": SNAPSHOT}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "link").symlink_to("p.yaml")
+    (tmp_path / "hard").hardlink_to(tmp_path / "s.jsonl")
+    (tmp_path / "u.jsonl.partial").write_text(SNAPSHOT, encoding="utf-8")
+    assert run(["check", "p.yaml", "s.jsonl", "-o", "json=audit.json", NOW]) == 0
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check", "p.yaml", "s.jsonl", "-o", "text=p.yaml", NOW],
+        ["check", "p.yaml", "s.jsonl", "-o", "text=./link", NOW],
+        ["check", "p.yaml", "s.jsonl", "-o", "text=base.yaml", NOW],
+        ["check", "p.yaml", "s.jsonl", "-o", "json=s.jsonl", NOW],
+        ["check", "p.yaml", "s.jsonl", "-o", "json=hard", NOW],
+        ["check", "p.yaml", "--save", "base.yaml"],
+        ["check", "p.yaml", "--sockets", "--save", "p.yaml"],
+        ["check", "p.yaml", "--save", "z", "-o", "json=z"],
+        ["scan", "p.yaml", "--save", "base.yaml"],
+        ["merge", "s.jsonl", "t.jsonl", "--save", "t.jsonl"],
+        ["merge", "u.jsonl.partial", "--save", "u.jsonl"],
+        ["import", "s.jsonl", "--save", "s.jsonl"],
+        ["report", "audit.json", "-o", "text=audit.json"],
+    ],
+    ids=" ".join,
+)
+def test_a_run_that_would_destroy_a_file_is_refused_before_anything_is_done(folder, capsys, command):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert run(command) == 2
+    assert "would destroy a file" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_other_files_are_written(folder):
+    assert run(["merge", "s.jsonl", "t.jsonl", "--save", "all.jsonl"]) == 0
+    assert run(["check", "p.yaml", "all.jsonl", "-o", "text=out.txt", "-o", "json=audit.json", NOW]) == 0
+    assert (folder / "out.txt").stat().st_size
+
+
+def test_a_device_may_be_read_and_written():
+    spare([os.devnull], reports=[os.devnull, os.devnull])
+
+
+def test_a_file_that_is_not_there_yet_is_written_once():
+    with pytest.raises(UsageError, match=r"writing \./new would destroy a file: new is an output, too"):
+        spare([], reports=["new", "./new"])

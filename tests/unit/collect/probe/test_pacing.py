@@ -1,0 +1,77 @@
+"""Rates, estimates and timers, by a clock of the tests' own."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.collect.probe.pacing import FIRST_WAIT, RoundTrip, TokenBucket, Wheel, patience
+
+
+@given(
+    st.integers(min_value=1, max_value=100_000),
+    st.lists(st.tuples(st.floats(min_value=0, max_value=0.5), st.integers(min_value=0, max_value=2000)), max_size=50),
+)
+def test_no_more_leaves_than_the_rate_allows(rate, steps):
+    bucket, now, sent = TokenBucket(rate), 0.0, 0
+    bucket.take(0, now)
+    for pause, wanted in steps:
+        now += pause
+        granted = bucket.take(wanted, now)
+        assert 0 <= granted <= wanted
+        sent += granted
+    assert sent <= max(1, rate / 100) + now * rate + 1e-6
+
+
+def test_without_a_rate_everything_may_leave():
+    assert TokenBucket(None).take(10_000, 0.0) == 10_000
+
+
+def test_one_packet_a_second_is_a_rate_too():
+    bucket = TokenBucket(1)
+    assert [bucket.take(5, second) for second in (0.0, 0.5, 1.1, 2.2)] == [1, 0, 1, 1]
+
+
+def test_nothing_known_means_waiting_long():
+    assert patience(RoundTrip(), RoundTrip(), passes=0, ceiling=2.0) == FIRST_WAIT
+
+
+def test_a_host_without_an_answer_gets_twice_what_the_others_need():
+    group = RoundTrip()
+    group.add(0.2)
+    assert patience(RoundTrip(), group, passes=0, ceiling=5.0) == pytest.approx(2 * group.patience)
+
+
+@given(st.lists(st.floats(min_value=1e-5, max_value=3), min_size=1, max_size=30), st.integers(0, 9))
+def test_patience_is_never_above_the_ceiling_nor_below_the_floor(samples, passes):
+    own = RoundTrip()
+    for sample in samples:
+        own.add(sample)
+    assert 0.025 <= patience(own, RoundTrip(), passes, ceiling=1.5) <= 1.5
+
+
+def test_an_estimate_follows_a_way_that_becomes_longer():
+    own = RoundTrip()
+    for sample in [0.005] * 50 + [0.4] * 4:
+        own.add(sample)
+    assert own.patience > 0.4
+
+
+@given(st.lists(st.floats(min_value=0, max_value=30), max_size=60), st.floats(min_value=0, max_value=40))
+def test_a_wheel_gives_what_is_due_once_and_nothing_early(deadlines, now):
+    wheel = Wheel()
+    for deadline in deadlines:
+        wheel.bucket(deadline).append(deadline)
+    due = list(wheel.due(now))
+    assert all(deadline <= now for deadline in due)
+    assert sorted(due + list(wheel.due(100))) == sorted(deadlines)
+    assert all(deadline > now - 0.005 for deadline in deadlines if deadline not in due)
+    assert wheel.next_due is None
+
+
+def test_what_is_put_off_while_a_wheel_turns_comes_later():
+    wheel = Wheel()
+    wheel.bucket(1.0).append("first")
+    for _ in wheel.due(2.0):
+        wheel.bucket(3.0).append("again")
+    assert wheel.next_due == pytest.approx(3.0, abs=0.01)
+    assert list(wheel.due(4.0)) == ["again"]

@@ -1,0 +1,186 @@
+import io
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from auditor.collect.registry import FORMATS, open_evidence
+from auditor.errors import EvidenceError, UsageError
+from auditor.model.evidence import Kind
+from auditor.model.ports import PortSet
+
+NMAP = (
+    '<nmaprun scanner="nmap" version="7.93"><scaninfo protocol="tcp" services="22"/><host><status state="up" '
+    'reason="echo-reply"/><address addr="192.0.2.1" addrtype="ipv4"/><ports><port protocol="tcp" portid="22">'
+    '<state state="open" reason="syn-ack"/></port></ports></host><runstats>'
+    '<finished exit="success"/></runstats></nmaprun>'
+)
+PROBE = '{"auditor": "snapshot", "version": 1, "kind": "probe", "vantage": "office"}\n{"complete": true}\n'
+SOCKETS = '{"version": 1, "auditor": "snapshot", "kind": "sockets"}\n{"asked": "1-65535/tcp"}\n{"complete": true}\n'
+
+
+@pytest.fixture
+def file(tmp_path):
+    def made(content, name="evidence"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(path)
+
+    return made
+
+
+@pytest.mark.parametrize("name", ["evidence", "evidence.txt", "evidence.json"])
+@pytest.mark.parametrize(
+    ("content", "tool"),
+    [
+        (NMAP, "nmap 7.93"),
+        ("\n  " + NMAP, "nmap 7.93"),
+        (NMAP.encode("utf-16"), "nmap 7.93"),
+        ('<?xml version="1.0"?>\n<!-- Nmap 5.51 as: nmap ' + "192.0.2.1 " * 10_000 + "-->\n" + NMAP, "nmap 7.93"),
+        (PROBE, None),
+        (b"\xef\xbb\xbf" + PROBE.encode(), None),
+        (SOCKETS, None),
+    ],
+)
+def test_files_are_told_apart_by_content_whatever_their_name(file, name, content, tool):
+    evidence = open_evidence(file(content, name))
+    assert evidence.origin.tool == tool
+    list(evidence)
+    assert evidence.completion.complete
+
+
+def test_evidence_is_called_as_the_caller_named_it(file, monkeypatch, tmp_path):
+    file(NMAP)
+    monkeypatch.chdir(tmp_path)
+    assert open_evidence("evidence").origin.source == "evidence"
+
+
+def test_the_digest_is_there_after_the_last_host(file):
+    evidence = open_evidence(file(PROBE))
+    list(evidence)
+    assert evidence.origin.sha256 is not None
+
+
+def test_a_vantage_given_is_for_probe_evidence_that_has_none(file):
+    assert open_evidence(file(NMAP), vantage="internet").origin.vantage == "internet"
+    assert open_evidence(file(PROBE), vantage="office").origin.vantage == "office"
+    assert open_evidence(file(PROBE)).origin.vantage == "office"
+    assert open_evidence(file(SOCKETS), vantage="internet").origin.vantage is None
+
+
+def test_a_vantage_that_the_evidence_contradicts_is_a_usage_error(file):
+    path = file(PROBE)
+    with pytest.raises(UsageError, match=f"{path} was seen from office, not from internet: leave out --from for it"):
+        open_evidence(path, vantage="internet")
+
+
+def test_a_host_given_is_for_evidence_that_names_none(file):
+    assert open_evidence(file(SOCKETS), host="db").origin.host == "db"
+    own = SOCKETS.replace('"kind"', '"host": "web-1", "kind"')
+    assert open_evidence(file(own), host="db").origin.host == "web-1"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", ": the file is empty"),
+        (b"hello", ": not recognised as evidence; known kinds: "),
+        (b"\x7fELF\0\0\0", ": not recognised as evidence (it is binary); known kinds: "),
+        ("version: 1\nhosts:\n  web: 192.0.2.1\n", "(it looks like a policy, which comes first on the command line)"),
+        ('{"auditor": "audit", "version": 1}', "(it is an audit report; "),
+        ('{\n  "auditor": "audit"}', "(it is an audit report; "),
+        ("<html></html>", ": not recognised as evidence; "),
+    ],
+)
+def test_what_is_no_evidence_is_refused_with_the_kinds_that_are_known(file, content, says):
+    path = file(content)
+    with pytest.raises(EvidenceError) as caught:
+        open_evidence(path)
+    assert str(caught.value).startswith(path + says.partition("(")[0] if says.startswith(":") else path)
+    assert says in str(caught.value)
+
+
+def test_the_refusal_lists_every_kind(file):
+    with pytest.raises(EvidenceError) as caught:
+        open_evidence(file("hello"))
+    assert str(caught.value).endswith("known kinds: " + ", ".join(known.name for known in FORMATS))
+
+
+def test_a_missing_file_and_a_folder_are_one_clear_message(tmp_path):
+    with pytest.raises(EvidenceError, match=f"^cannot read {tmp_path}/none: No such file or directory$"):
+        open_evidence(f"{tmp_path}/none")
+    with pytest.raises(EvidenceError, match=f"^{tmp_path}: is a directory; name the evidence files in it$"):
+        open_evidence(str(tmp_path))
+    with pytest.raises(EvidenceError, match="cannot read"):
+        open_evidence("nul\0byte")
+
+
+def test_a_file_that_may_not_be_read_is_one_clear_message(file):
+    path = file(NMAP)
+    Path(path).chmod(0)
+    program = (
+        "import os, sys\n"
+        "from auditor.collect.registry import open_evidence\n"
+        "from auditor.errors import EvidenceError\n"
+        "os.chdir(os.path.dirname(sys.argv[1]))\n"
+        "os.geteuid() or os.setresuid(65534, 65534, 65534)\n"
+        "try:\n    open_evidence('evidence')\nexcept EvidenceError as error:\n    print(error)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, path], check=True, capture_output=True, text=True)
+    assert ended.stdout == "cannot read evidence: Permission denied\n"
+
+
+def test_standard_input_is_read_like_a_file(tmp_path):
+    program = (
+        "from auditor.collect.registry import open_evidence\n"
+        "evidence = open_evidence('-')\n"
+        "print(evidence.origin.source, [str(seen.open) for seen in evidence], evidence.completion.complete)\n"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], input=NMAP, check=True, capture_output=True, text=True, env=environment
+    )
+    assert ended.stdout == "standard input ['22/tcp'] True\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_can_be_read_more_than_once_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(spool))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    feeder = threading.Thread(target=lambda: pipe.write_text(NMAP))
+    feeder.start()
+    evidence = open_evidence(str(pipe))
+    feeder.join(10)
+    assert evidence.origin.source == str(pipe)
+    assert [seen.open for seen in evidence] == [seen.open for seen in evidence] == [PortSet.parse("22")]
+    assert len(list(spool.iterdir())) == 1
+    del evidence
+    assert list(spool.iterdir()) == []
+
+
+def test_a_pipe_of_nonsense_leaves_nothing_behind(tmp_path, monkeypatch):
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(spool))
+    reading, writing = os.pipe()
+    with io.FileIO(writing, "wb") as end:
+        end.write(b"hello")
+    with io.FileIO(reading), pytest.raises(EvidenceError, match="not recognised as evidence"):
+        open_evidence(f"/dev/fd/{reading}")
+    assert list(spool.iterdir()) == []
+
+
+def test_an_empty_device_is_an_empty_file():
+    with pytest.raises(EvidenceError, match=r"^/dev/null: the file is empty$"):
+        open_evidence("/dev/null")
+
+
+def test_hosts_can_be_read_without_keeping_the_evidence_itself(file):
+    assert [seen.address for seen in open_evidence(file(NMAP))] == ["192.0.2.1"]
+    assert open_evidence(file(NMAP)).origin.kind is Kind.PROBE

@@ -1,0 +1,148 @@
+import pytest
+
+from auditor.model.findings import Status, Verdict
+from tests.unit.findings.worlds import audit, checks, declared, only, opening
+
+POLICY = """
+version: 1
+vantages: {{internet: {internet}, office: {{networks: [198.51.100.0/24]}}}}
+hosts: {{web-1: {address}}}
+rules:
+  - {{id: shop, hosts: [web-1], from: [internet], allow: [443]}}
+  - {{id: admin, hosts: [web-1], from: [office], allow: [22, 6379, {{port: 5432, bind: private}}]}}
+  - {{id: any, hosts: [web-1], allow: [8080, {{port: 9000, bind: loopback}}]}}
+  - {{id: never, hosts: [web-1], from: [internet], deny: [6379, 23], severity: medium}}
+  - {{id: nowhere, hosts: [web-1], deny: [25]}}
+{more}
+"""
+EVERYONE = '{networks: ["0.0.0.0/0", "::/0"]}'
+
+
+def check(*openings, internet=EVERYONE, address="192.0.2.10", more=""):
+    return audit(POLICY.format(internet=internet, address=address, more=more), declared(*openings))
+
+
+@pytest.mark.parametrize(
+    ("port", "sources", "expected"),
+    [
+        ("443/tcp", None, []),
+        ("443/tcp", "198.51.100.0/25", []),
+        ("22/tcp", "198.51.100.0/24", []),
+        ("22/tcp", "198.51.100.7", []),
+        ("22/tcp", None, ["too-wide"]),
+        ("22/tcp", "198.51.0.0/16", ["too-wide"]),
+        ("22/tcp", "203.0.113.0/24", ["unexpected-open"]),
+        ("6379/tcp", "198.51.100.0/24", []),
+        ("6379/tcp", None, ["forbidden-open"]),
+        ("6379/tcp", "203.0.113.1", ["forbidden-open"]),
+        ("23/tcp", "198.51.100.0/24", ["unexpected-open"]),
+        ("8080/tcp", None, []),
+        ("8080/tcp", "203.0.113.1", []),
+        ("25/tcp", "203.0.113.1", ["forbidden-open"]),
+        ("3306/tcp", None, ["unexpected-open"]),
+        ("3306/tcp", "198.51.100.0/24", ["unexpected-open"]),
+        ("53/udp", None, ["unexpected-open"]),
+    ],
+)
+def test_an_opening_is_judged_by_who_can_reach_it(port, sources, expected):
+    assert checks(check(opening(port, sources))) == expected
+
+
+def test_a_finding_points_at_the_line_that_publishes_and_at_the_rule():
+    found = only(check(opening("22", what="sshd")), "too-wide")
+    assert (found.source_location.file, found.source_location.line) == ("compose.yaml", 7)
+    assert found.message == (
+        "22/tcp of web-1 is published to everyone, and rule admin allows office (198.51.100.0/24) alone"
+    )
+    assert (found.expected, found.actual) == ("published to office (198.51.100.0/24)", "published to everyone (sshd)")
+    assert found.rule == "admin"
+
+
+def test_forbidden_takes_the_severity_of_the_rule():
+    found = only(check(opening("6379")), "forbidden-open")
+    assert (str(found.severity), found.rule) == ("medium", "never")
+
+
+def test_what_is_published_on_loopback_is_not_exposed():
+    assert check(opening("3306", bind="127.0.0.1")).verdict is Verdict.CONFORMS
+
+
+def test_loopback_is_judged_where_the_policy_speaks_of_it():
+    more = (
+        "  - {id: here, hosts: [web-1], from: [local], allow: [3306]}\n"
+        "  - {id: not, hosts: [web-1], from: [local], deny: [3307]}"
+    )
+    openings = [opening(port, bind="127.0.0.1") for port in ("3306", "3307", "3308")]
+    result = check(*openings, more=more)
+    assert [(one.check, str(one.port), one.vantage) for one in result.findings] == [
+        ("forbidden-open", "3307/tcp", "local"),
+        ("unexpected-open", "3308/tcp", "local"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bind", "sources", "expected"),
+    [
+        ("10.0.0.5", "198.51.100.7", []),
+        ("192.0.2.10", "198.51.100.7", ["too-wide"]),
+        (None, "198.51.100.7", ["too-wide"]),
+    ],
+)
+def test_the_address_published_on_must_lie_within_bind(bind, sources, expected):
+    assert checks(check(opening("5432", sources, bind))) == expected
+
+
+def test_bind_of_a_permission_from_anywhere_is_judged_too():
+    found = only(check(opening("9000")), "too-wide")
+    assert found.message == "9000/tcp of web-1 is published on all addresses, and rule any wants it bound to loopback"
+
+
+def test_sources_that_cannot_reach_the_host_do_not_count():
+    ipv4 = '{networks: ["0.0.0.0/0"]}'
+    assert not checks(check(opening("443"), internet=ipv4))
+    assert checks(check(opening("443"), internet=ipv4, address='[192.0.2.10, "2001:db8::1"]')) == ["too-wide"]
+    assert checks(check(opening("443"), internet=ipv4, address="web.example")) == ["too-wide"]
+    assert not checks(check(opening("3306", "2001:db8::/32")))
+
+
+def test_two_halves_of_the_internet_are_everyone():
+    assert "to everyone" in only(check(opening("3306", "0.0.0.0/1,128.0.0.0/1")), "unexpected-open").message
+
+
+def test_a_vantage_without_networks_is_among_everyone_and_its_width_is_not_assessed():
+    assert checks(check(opening("6379"), internet="{}")) == ["forbidden-open"]
+    result = check(opening("443"), internet="{}")
+    assert not checks(result)
+    assert "width of what is published to internet" in [one.what for one in result.not_assessed]
+
+
+def test_an_exception_lifts_an_opening_only_if_it_does_so_for_everyone_who_reaches_it():
+    some = (
+        "exceptions:\n  - {id: EX-1, hosts: [web-1], ports: [3306], reason: r, owner: o, expires: 2027-01-01"
+        ", from: [office]}"
+    )
+    assert only(check(opening("3306"), more=some), "unexpected-open").status is Status.VIOLATION
+    everyone = some.replace(", from: [office]", "")
+    assert only(check(opening("3306"), more=everyone), "unexpected-open").status is Status.EXCEPTED
+    assert only(check(opening("3306", "198.51.100.7"), more=some), "unexpected-open").status is Status.EXCEPTED
+
+
+def test_an_expired_exception_is_named():
+    old = "exceptions:\n  - {id: EX-1, hosts: [web-1], ports: [3306], reason: r, owner: o, expires: 2026-01-01}"
+    assert only(check(opening("3306"), more=old), "unexpected-open").message.endswith("EX-1 expired on 2026-01-01")
+
+
+def test_a_policy_without_vantages_permits_every_source():
+    plain = "version: 1\nhosts: {web-1: 192.0.2.10}\nrules: [{hosts: [web-1], allow: [443]}]\n"
+    assert not checks(audit(plain, declared(opening("443"))))
+    assert checks(audit(plain, declared(opening("80")))) == ["unexpected-open"]
+
+
+def test_files_name_hosts_that_the_policy_does_not_know():
+    result = audit(POLICY.format(internet=EVERYONE, address="192.0.2.10", more=""), declared(opening("80"), host="x"))
+    assert only(result, "unknown-host").source_location.line == 7
+
+
+def test_two_openings_of_one_port_are_one_finding():
+    found = only(check(opening("3306", line=3), opening("3306", line=9)), "unexpected-open")
+    assert found.source_location.line == 3

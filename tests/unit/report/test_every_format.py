@@ -1,0 +1,115 @@
+"""What holds of every format: the same counts, nothing that acts, the same bytes each time, golden files."""
+
+import json
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from defusedxml.ElementTree import fromstring
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from auditor.model.findings import Status
+from auditor.report.json_format import load
+from auditor.report.registry import FORMATS, ReportOptions
+from tests.unit.report import audits
+
+GOLDEN = Path(__file__).parent / "golden"
+OPTIONS = ReportOptions(sarif_include_excepted=True)
+
+thorough = settings(
+    max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None
+)
+
+
+def counted_in_text(written):
+    last = written.decode().splitlines()[-1]
+    number = {noun: re.search(rf"([\d,]+) {noun}", last) for noun in ("violation", "excepted", "note", "unverified")}
+    return {noun: int(found[1].replace(",", "")) if found else 0 for noun, found in number.items()}
+
+
+def counted_in_json(written):
+    value = json.loads(written)
+    tally = {status.value: sum(found["status"] == status for found in value["findings"]) for status in Status}
+    assert {**tally, "unverified": len(value["unverified"])} == {
+        key: number for key, number in value["counts"].items() if key != "hosts"
+    }
+    return {**tally, "unverified": len(value["unverified"])}
+
+
+def counted_in_junit(written):
+    root = fromstring(written)
+    cases = list(root.iter("testcase"))
+    return {
+        "violation": sum(case.find("failure") is not None for case in cases),
+        "excepted": sum(case.find("skipped") is not None for case in cases),
+        "note": sum(case.find("system-out") is not None for case in cases),
+        "unverified": sum(
+            error.get("message", "").startswith("Nothing was checked") is False for error in root.iter("error")
+        ),
+    }
+
+
+def counted_in_sarif(written):
+    run = json.loads(written)["runs"][0]
+    excepted = sum("suppressions" in result for result in run["results"])
+    said = run["invocations"][0]["toolExecutionNotifications"]
+    tally = run["properties"]["counts"]
+    assert len(run["results"]) - excepted == tally["violation"] + tally["note"]
+    return {**tally, "excepted": excepted, "unverified": sum(n["descriptor"]["id"] == "unverified" for n in said)}
+
+
+COUNTERS = {"text": counted_in_text, "json": counted_in_json, "junit": counted_in_junit, "sarif": counted_in_sarif}
+
+
+@thorough
+@given(audits.audits())
+def test_every_format_counts_the_same_findings(audit):
+    expected = {status.value: number for status, number in audit.counts().items()}
+    expected["unverified"] = len(audit.unverified)
+    for name, counted in COUNTERS.items():
+        assert counted(FORMATS[name].render(audit, OPTIONS)) == expected, name
+
+
+@thorough
+@given(audits.audits(), st.sampled_from(sorted(FORMATS)), st.booleans())
+def test_nothing_in_any_report_acts_on_a_terminal_or_a_runner(audit, name, verbose):
+    text = FORMATS[name].render(audit, replace(OPTIONS, verbose=verbose)).decode("utf-8")
+    shown = text.replace("\n", "").replace("\t", "")
+    assert shown.replace("\ufffd", "").isprintable()
+    for line in text.splitlines():
+        assert not line.lstrip().startswith("::")
+        assert not re.search(r"##(vso|teamcity)?\[", line, re.IGNORECASE)
+
+
+@thorough
+@given(audits.audits(), st.sampled_from(sorted(FORMATS)))
+def test_rendering_twice_gives_the_same_bytes(audit, name):
+    assert FORMATS[name].render(audit, OPTIONS) == FORMATS[name].render(audit, OPTIONS)
+
+
+@thorough
+@given(audits.audits(), st.sampled_from(sorted(FORMATS)))
+def test_an_audit_read_back_renders_to_the_same_bytes(audit, name):
+    loaded = load(FORMATS["json"].render(audit, OPTIONS))
+    assert FORMATS[name].render(loaded, OPTIONS) == FORMATS[name].render(audit, OPTIONS)
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+@pytest.mark.parametrize("case", ["everything", "clean", "nothing"])
+def test_reports_are_as_the_golden_files_say(name, case):
+    """Look at a difference, and if it is meant, write the files anew with AUDITOR_WRITE_EXPECTED=1."""
+    written = FORMATS[name].render(CASES[case](), OPTIONS)
+    golden = GOLDEN / f"{case}{FORMATS[name].suffix}"
+    if os.environ.get("AUDITOR_WRITE_EXPECTED") == "1":
+        golden.write_bytes(written)
+    assert written == golden.read_bytes()
+
+
+CASES = {
+    "everything": audits.fixed_audit,
+    "clean": lambda: audits.audit_of(hosts=[audits.host(open=audits.PortSet.parse("80,443"))]),
+    "nothing": audits.audit_of,
+}
