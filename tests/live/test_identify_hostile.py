@@ -100,7 +100,8 @@ class Fake:
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for thread in list(self._threads):
+        self._threads[0].join(20)  # first: as long as it runs it may start another
+        for thread in self._threads[1:]:
             thread.join(20)
         assert not self.now
 
