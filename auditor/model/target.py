@@ -41,7 +41,8 @@ class Target:
 class Batch:
     """Targets to probe together from one vantage.
 
-    ``rate`` in packets a second over all targets (None: uncapped); ``timeout`` in seconds for one answer.
+    ``rate`` in packets a second over all targets (None: uncapped); ``timeout`` in seconds for one answer. ``method``
+    says how a TCP port is asked: ``connect``, or ``syn``, which needs privilege.
     """
 
     targets: Sequence[Target]
@@ -49,6 +50,7 @@ class Batch:
     rate: int | None = None
     timeout: float = 2.0
     max_inflight: int | None = None
+    method: str = "connect"
 
     @property
     def probes(self) -> int:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from auditor.collect.probe.subject import Subject
     from auditor.model.target import Batch, Observer
 
-_WINDOW: Final = 4096
-"""Connections under way at once in one process: each holds some 6 KB of kernel memory."""
 _STATES: Final = 64 << 20
 """Bytes for the states of the subjects under way; the others wait their turn."""
 _LARGE, _SMALL, _AWAY, _SHARED = 512, 16, 256, 4096
@@ -59,17 +57,20 @@ class Campaign:
         self._total = batch.probes
         self._done = self._opened = 0
         self._told = 0.0
-        window = min(batch.max_inflight or 2 * _WINDOW, descriptors, 2 * _WINDOW)
+        self._method = METHODS[batch.method]
+        most = self._method.most
+        window = min(batch.max_inflight or 2 * most, 2 * most)
+        if self._method.a_descriptor_each:
+            window = min(window, descriptors)
         self._helped = _worth_help(batch) and window >= 256
-        self._window = min(_WINDOW, window // 2 if self._helped else window)
+        self._window = min(most, window // 2 if self._helped else window)
         self._helper: Helper | None = None
 
     def __iter__(self) -> Iterator[Subject]:
         """Each subject when its verdict is known. Nothing stays open however this ends."""
-        method = METHODS["connect"]
         if self._helped:
-            self._helper = Helper(method, self._window)
-        prober = method(self._take_here, window=self._window)
+            self._helper = Helper(self._method, self._window)
+        prober = self._method(self._take_here, window=self._window)
         try:
             if self._helper is not None:
                 prober.listen(self._helper.descriptor)

@@ -34,6 +34,7 @@ class Chunk:
     """
 
     __slots__ = (
+        "attempt",
         "codes",
         "cursor",
         "held",
@@ -61,6 +62,7 @@ class Chunk:
         local: bool = False,
         watch: bool = False,
         role: str = "",
+        attempt: int = 0,
     ) -> None:
         self.number = number
         self.ports = ports
@@ -71,6 +73,8 @@ class Chunk:
         self.local = local
         self.watch = watch
         self.role = role
+        self.attempt = attempt
+        """The pass over the host's ports, from 0; a method may ask again from another source port."""
         self.codes = bytearray(len(ports))
         self.left = len(ports)
         self.cursor = 0

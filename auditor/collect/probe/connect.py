@@ -28,7 +28,7 @@ from errno import (
     ETIMEDOUT,
 )
 from time import monotonic
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSED, RESET, SILENT, Chunk
 from auditor.collect.probe.icmp import ROUTE_ERRORS, Message, classify, drain
@@ -73,6 +73,10 @@ class Connect:
     round-trip samples in :attr:`samples`, and what the network said about ports in :attr:`messages`, which can
     contradict a chunk that was finished before: an ICMP refusal looks like a RST at first.
     """
+
+    most: ClassVar[int] = 4096
+    """So many probes under way at once in one process: each connection holds some 6 KB of kernel memory."""
+    a_descriptor_each: ClassVar[bool] = True
 
     def __init__(self, take: Callable[[], Chunk | None], *, window: int) -> None:
         self.finished: list[Chunk] = []

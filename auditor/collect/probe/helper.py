@@ -68,7 +68,8 @@ class Helper:
         """Hand over a chunk; False if the process is gone."""
         self.given[chunk.number] = chunk
         self.hungry -= 1
-        order = (chunk.number, chunk.ports.tobytes(), chunk.host, chunk.scope, chunk.timeout, chunk.local, chunk.watch)
+        where = (chunk.host, chunk.scope, chunk.local)
+        order = (chunk.number, chunk.ports.tobytes(), where, chunk.timeout, chunk.watch, chunk.role, chunk.attempt)
         try:
             self._socket.send(marshal.dumps(order))
         except OSError:
@@ -151,8 +152,18 @@ def _serve(sock: socket.socket, method: Callable[..., Method], window: int) -> N
 
 
 def _chunk(order: tuple[Any, ...]) -> Chunk:
-    number, ports, host, scope, timeout, local, watch = order
-    return Chunk(number, array("H", ports), host=host, scope=scope, timeout=timeout, local=local, watch=watch)
+    number, ports, (host, scope, local), timeout, watch, role, attempt = order
+    return Chunk(
+        number,
+        array("H", ports),
+        host=host,
+        scope=scope,
+        timeout=timeout,
+        local=local,
+        watch=watch,
+        role=role,
+        attempt=attempt,
+    )
 
 
 def _report(sock: socket.socket, prober: Method) -> None:

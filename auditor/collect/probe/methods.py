@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from auditor.collect.probe.connect import Connect
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Method(Protocol):
     """Carries out chunks; see :class:`auditor.collect.probe.connect.Connect` for what each member means."""
 
+    most: ClassVar[int]
+    a_descriptor_each: ClassVar[bool]
     finished: list[Chunk]
     samples: list[tuple[Chunk, float]]
     messages: list[tuple[Message, int, str]]

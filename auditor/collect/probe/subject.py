@@ -104,6 +104,7 @@ class Subject:
         self._group_lost = False
         self._checks = 0
         self._troubles = 0
+        self._attempt = 0
 
     def begin(self) -> None:
         """Take the memory it needs and line up the first round."""
@@ -140,6 +141,7 @@ class Subject:
             local=self.local,
             watch=watch,
             role=segment.role,
+            attempt=self._attempt,
         )
         self.outstanding += len(ports)
         self.tally.asked_last += len(ports)
@@ -344,6 +346,7 @@ class Subject:
 
     def _next_round(self, rest: array[int]) -> None:
         self._rest = array("H")
+        self._attempt += 1
         self.tally.asked_last = self.tally.answered_last = 0
         canaries = self._known() if self.alive else array("H")
         few = len(canaries) < CANARIES
