@@ -1,8 +1,8 @@
 """Probe evidence: this project's own scanner.
 
 `live` is the way in; `campaign` deals out ports to a method (`connect`; `methods` lists them) and gathers what comes
-back, `subject` keeps the state of one address, `rounds` and `pacing` hold the arithmetic, `observation` says what it
-amounts to. `udp` is the scanner for UDP, and joins the two.
+back, `subject` keeps the state of one address, `jury` says what an open port is worth there, `rounds` and `pacing`
+hold the arithmetic, `observation` says what it all amounts to. `udp` is the scanner for UDP, and joins the two.
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from auditor.collect.probe.chunk import CLOSED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNREACHED
+from auditor.collect.probe.jury import Trust
 from auditor.collect.probe.rounds import Next
-from auditor.collect.probe.subject import Subject, Trust, numbers, ports_with
+from auditor.collect.probe.subject import Subject, numbers, ports_with
 from auditor.model.evidence import NO_ANSWER, Observation, Unknown
 from auditor.model.ports import NO_PORTS, Port, PortSet, Protocol
 

@@ -6,10 +6,10 @@ import re
 from array import array
 from collections import deque
 from datetime import UTC, datetime
-from enum import Enum, auto
 from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from auditor.collect.probe import jury
 from auditor.collect.probe.chunk import (
     ANSWERS,
     CLOSED,
@@ -23,6 +23,7 @@ from auditor.collect.probe.chunk import (
     UNREACHED,
     Chunk,
 )
+from auditor.collect.probe.jury import Jury, Trust, crowded
 from auditor.collect.probe.order import SENTINELS, order, outsiders
 from auditor.collect.probe.pacing import RoundTrip
 from auditor.collect.probe.rounds import CANARIES, SILENT_PAUSE, SILENT_ROUNDS, Next, Tally
@@ -40,7 +41,6 @@ _TOUCH: Final = 0.5
 _CHECKS: Final = 4
 _MOST_CHECKS, _MOST_TROUBLES, _MOST_BACKOFF = 4, 2, 32
 _PORT_ZERO: Final = PortSet.parse("0")
-_MOSTLY: Final = 6
 _PATIENT: Final = {"sentinel", "pilot"}
 """Chunks that wait long for a host that has not answered yet, and do not hold up its round."""
 _CANARY_GROUPS: Final = 4
@@ -49,19 +49,8 @@ _AT_ONE_DOOR: Final = 5
 """So many canaries at once for one open port: more would overflow the accept queue of a small server (listen(2))."""
 _FAR_APART: Final = 512
 """So many ports between two groups of canaries, and the first group is over before the next is sent."""
-_SILENCES: Final = bytes(code in {SILENT, UNREACHED} for code in range(256))
 _OPENS: Final = bytes(code == OPEN for code in range(256))
 _ANSWERED: Final = bytes(code in ANSWERS for code in range(256))
-
-
-class Trust(Enum):
-    """What a finished handshake is worth at this host."""
-
-    FULL = auto()
-    WATCHED = auto()
-    """Something in front completes every handshake and resets it if the host refuses: opens are watched."""
-    NONE = auto()
-    """Something answers on every port."""
 
 
 class Segment(NamedTuple):
@@ -96,7 +85,9 @@ class Subject:
         self.work: deque[Segment] = deque()
         self.chunks: dict[int, Chunk] = {}
         self._rest = array("H")
-        self._look_outside = False
+        self._sentinels = array("H")
+        self._looked_outside = False
+        self._jury = Jury()
         self._named: frozenset[int] = frozenset()
         self._canaries = Tally()
         self._heard: set[int] = set()
@@ -114,7 +105,7 @@ class Subject:
         self.size = len(sentinels) + len(pilots) + len(rest)
         segments = (Segment(sentinels, "sentinel"), Segment(pilots, "pilot"), Segment(rest))
         self.work = deque(segment for segment in segments if segment.ports)
-        self._look_outside = not sentinels
+        self._sentinels = sentinels
         self._named = frozenset(numbers(self.target.first.only(Protocol.TCP)))
 
     # -- what to ask ---------------------------------------------------------------------------------------------
@@ -122,7 +113,7 @@ class Subject:
     @property
     def hungry(self) -> bool:
         """Whether it has ports to ask now, and may."""
-        return bool(self.work) and not self.pause and self.outstanding < self.cap and not self._suspicious()
+        return bool(self.work) and not self.pause and self.outstanding < self.cap and not crowded(self.chunks.values())
 
     def next(self, number: int, most: int, timeout: float) -> Chunk:
         """The next ports to ask, at most so many."""
@@ -131,7 +122,7 @@ class Subject:
         if len(ports) > most:
             self.work.appendleft(Segment(ports[most:], segment.role) if most else segment)
             ports = ports[:most]
-        watch = segment.role in {"sentinel", "outsider"} or self.trust is Trust.WATCHED
+        watch = segment.role in jury.ROLES or self.trust is Trust.WATCHED
         chunk = self.chunks[number] = Chunk(
             number,
             ports,
@@ -155,9 +146,6 @@ class Subject:
         if self.work or self.round_trip or self.tally.rounds == SILENT_ROUNDS - 1:
             return False
         return all(chunk.role in _PATIENT for chunk in self.chunks.values())
-
-    def _suspicious(self) -> bool:
-        return any(c.held >= _MOSTLY for c in self.chunks.values() if c.role in {"sentinel", "outsider"})
 
     @property
     def progress(self) -> int:
@@ -187,7 +175,7 @@ class Subject:
         if chunk.role in {"canary", "check"}:
             self._count_canaries(chunk)
             return
-        if chunk.role in {"sentinel", "outsider"}:
+        if chunk.role in jury.ROLES:
             self._judge_sentinels(chunk)
         if chunk.role == "outsider":
             return
@@ -230,7 +218,7 @@ class Subject:
         if tally.rounds:
             tally.late += answered
             tally.late_opens += opened
-        silences = codes.translate(_SILENCES)
+        silences = codes.translate(jury.SILENCES)
         if 1 in silences:
             self._rest.extend(compress(chunk.ports, silences))
 
@@ -250,10 +238,12 @@ class Subject:
 
     def _judge_sentinels(self, chunk: Chunk) -> None:
         """Whether a finished handshake means anything here."""
-        opened, reset = chunk.codes.count(OPEN), chunk.codes.count(RESET)
-        if opened + reset < _MOSTLY:
+        if self.trust is not Trust.FULL:
             return
-        self.trust = Trust.WATCHED if reset > opened else Trust.NONE
+        self.trust = self._jury.hear(chunk)
+        roles = [*(segment.role for segment in self.work), *(other.role for other in self.chunks.values())]
+        if jury.ROLES.isdisjoint(roles) and (silent := self._jury.recall()):
+            self.work.appendleft(Segment(silent, "outsider"))
         if self.trust is Trust.WATCHED:
             again = array("H", _where(self.states, OPEN))
             for port in again:
@@ -286,9 +276,9 @@ class Subject:
         tally, self.pause = self.tally, 0.0
         if self.doomed is not None:
             return self._done(Next.ENOUGH)
-        if self._look_outside and tally.opens == self.size > 0:
-            self._look_outside = False
-            self.work.append(Segment(outsiders(self.target.ask), "outsider"))
+        if self._doubtful and (strangers := self._sentinels or outsiders(self.target.ask)):
+            self._looked_outside, self._jury = True, Jury()
+            self.work.append(Segment(strangers, "outsider"))
             return Next.ANOTHER
         rest = array("H", (port for port in self._rest if self.states[port] in {SILENT, UNREACHED}))
         if rest and (self._checks or self._lost_touch()):
@@ -305,6 +295,12 @@ class Subject:
             return self._done(decision)
         self._next_round(rest)
         return Next.ANOTHER
+
+    @property
+    def _doubtful(self) -> bool:
+        """Whether so much is open that ports which nobody serves have to be asked, once more where all were lost."""
+        much = self.tally.opens >= jury.SUSPECT * self.size > 0
+        return much and self.trust is Trust.FULL and not self._looked_outside
 
     def _done(self, decision: Next) -> Next:
         self.verdict = decision

@@ -25,14 +25,14 @@ def subject_for(ask, first=""):
     return subject
 
 
-def play(subject, world, *, most_chunks=10_000):
+def play(subject, world, *, size=700, most_chunks=10_000):
     """Answer every chunk as ``world(port, round, role)`` says, until the subject has enough."""
     number = 0
     for _ in range(most_chunks):
         subject.pause = 0.0
         if subject.hungry:
             number += 1
-            chunk = subject.next(number, 700, 1.0)
+            chunk = subject.next(number, size, 1.0)
             for index, port in enumerate(chunk.ports):
                 code = world(port, subject.tally.rounds, chunk.role)
                 chunk.settle(index, code, "said so" if code in {REFUSED, FOREIGN, UNREACHED, LOCAL} else None)
@@ -147,9 +147,21 @@ def test_a_host_that_stops_answering_leaves_its_silent_ports_unknown():
     assert not one.filtered
 
 
-def test_most_random_high_ports_open_means_that_open_says_nothing():
-    one = play(subject_for(MANY), lambda *_: OPEN)
+@pytest.mark.parametrize("size", [1, 5, 700])
+def test_most_random_high_ports_open_means_that_open_says_nothing(size):
+    one = play(subject_for(MANY), lambda *_: OPEN, size=size)
     assert by_reason(one) == {EVERY_PORT: one.asked}
+
+
+def test_open_says_nothing_either_where_all_random_high_ports_were_lost_at_first():
+    one = play(subject_for(MANY), lambda _, turn, role: SILENT if role == "sentinel" and turn == 0 else OPEN)
+    assert by_reason(one) == {EVERY_PORT: one.asked}
+
+
+def test_one_port_that_is_closed_does_not_make_those_honest_that_all_answer():
+    one = play(subject_for("1-1000"), lambda port, *_: CLOSED if port == 25 else OPEN)
+    assert by_reason(one) == {EVERY_PORT: one.asked - PortSet.parse("25")}
+    assert one.closed == PortSet.parse("25")
 
 
 def test_behind_a_proxy_that_resets_only_what_stays_open_is_open():
