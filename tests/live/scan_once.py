@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Telling:
 
 def main(ask: str, *addresses: str) -> None:
     """One line an observation; after an interrupt, the partial ones and how many descriptors are open."""
+    os.sched_getaffinity = lambda _: {0, 1}  # where there is but one processor a second process is tested all the same
     targets = [Target(host=address, address=address, ask=PortSet.parse(ask)) for address in addresses]
     evidence = scan(Batch(targets=targets), Telling())
     before = sum(1 for _ in Path("/proc/self/fd").iterdir())
