@@ -22,17 +22,20 @@ if TYPE_CHECKING:
     from auditor.policy.resolve import Resolver
 
 UNLIMITED = 0
+_MANY = 20_000
 TOOL = "exposure-auditor"
 """The name under which findings appear at whoever collects them; they are told apart by it, so it never changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanLimits:
-    """What the caller sets over the policy's ``scan:``; None: as the policy says.
+    """How to scan, and what the caller sets over the policy's ``scan:``; None: as the policy says.
 
-    ``rate`` in packets a second over all hosts, ``UNLIMITED`` for no cap; ``timeout`` in seconds.
+    ``method`` is ``connect`` or ``syn``; ``rate`` in packets a second over all hosts, ``UNLIMITED`` for no cap;
+    ``timeout`` in seconds.
     """
 
+    method: str = "connect"
     rate: int | None = None
     timeout: float | None = None
     max_inflight: int | None = None
@@ -206,6 +209,7 @@ def scan(
         rate=policy.scan.rate if limits.rate is None else (limits.rate or None),
         timeout=limits.timeout or policy.scan.timeout,
         max_inflight=limits.max_inflight,
+        method=limits.method,
     )
     return _identified(loaded, Preceded(planned.unplanned, _probed(batch, observer)), batch, observer)
 
@@ -229,6 +233,7 @@ def scan_targets(
         rate=DEFAULT_SCAN.rate if limits.rate is None else (limits.rate or None),
         timeout=limits.timeout or DEFAULT_SCAN.timeout,
         max_inflight=limits.max_inflight,
+        method=limits.method,
     )
     return _probed(batch, observer)
 
@@ -265,10 +270,12 @@ def _identified(loaded: Loaded, evidence: Evidence, batch: Batch, observer: Obse
 
 def _probed(batch: Batch, observer: Observer) -> Evidence:
     from auditor.collect.probe import scan as probe
-    from auditor.plan.targets import count_of, paced
+    from auditor.plan.targets import count_of, paced, stays_here
 
     batch = paced(batch)
     capped = f"at most {batch.rate:,} packets a second" if batch.rate else "no limit on packets a second"
     size = f"{count_of(batch.probes, 'port')} of {count_of(len(batch.targets), 'address', 'addresses')}"
     observer.say(f"about to probe {size}, {capped}")
+    if batch.method == "connect" and batch.rate is None and batch.probes >= _MANY and not stays_here(batch):
+        observer.say("so many ports are asked faster with --method syn, as root or with CAP_NET_RAW")
     return probe(batch, observer)

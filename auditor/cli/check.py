@@ -28,6 +28,7 @@ def check(
         typer.Option("--fail-on", metavar="SEVERITY", help="info, low, medium, high, critical or never."),
     ] = None,
     save: given.Save = None,
+    method: given.Method = given.ScanMethod.CONNECT,
     rate: given.Rate = None,
     timeout: given.Timeout = None,
     max_inflight: given.MaxInflight = None,
@@ -52,7 +53,7 @@ def check(
     from auditor.cli.progress import Watcher
     from auditor.files.paths import repository_root
 
-    limits = given.limits(rate=rate, timeout=timeout, max_inflight=max_inflight, max_targets=max_targets)
+    limits = given.limits(method=method, rate=rate, timeout=timeout, max_inflight=max_inflight, max_targets=max_targets)
     if (evidence or sockets) and limits != pipeline.ScanLimits():
         raise UsageError("options of the scan do not go with evidence files or --sockets: nothing is scanned")
     if evidence and (sockets or save):

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from auditor.pipeline import ScanLimits
 
 
+class ScanMethod(StrEnum):
+    """How a scan asks TCP ports."""
+
+    CONNECT = "connect"
+    SYN = "syn"
+
+
 class Shape(StrEnum):
     """How a command that writes no report prints its answer."""
 
@@ -38,6 +45,10 @@ Only = Annotated[
 ]
 Save = Annotated[
     str | None, typer.Option("--save", metavar="SNAPSHOT", help="Write what was seen to this snapshot file.")
+]
+Method = Annotated[
+    ScanMethod,
+    typer.Option("--method", help="How TCP ports are asked: connections, or SYN packets alone (needs CAP_NET_RAW)."),
 ]
 Rate = Annotated[
     str | None,
@@ -104,14 +115,27 @@ def clock(text: str | None) -> Callable[[], datetime]:
     return lambda: fixed
 
 
-def limits(*, rate: str | None, timeout: str | None, max_inflight: int | None, max_targets: int | None) -> ScanLimits:
-    """Read the options that limit a scan.
+def limits(
+    *,
+    method: ScanMethod,
+    rate: str | None,
+    timeout: str | None,
+    max_inflight: int | None,
+    max_targets: int | None,
+) -> ScanLimits:
+    """Read the options that shape and limit a scan.
 
     :raises UsageError: one of them is not of its form.
     """
     from auditor.pipeline import ScanLimits
 
-    return ScanLimits(rate=_rate(rate), timeout=_seconds(timeout), max_inflight=max_inflight, max_targets=max_targets)
+    return ScanLimits(
+        method=method.value,
+        rate=_rate(rate),
+        timeout=_seconds(timeout),
+        max_inflight=max_inflight,
+        max_targets=max_targets,
+    )
 
 
 def settings(*, fail_on: str | None) -> dict[str, Severity | None]:

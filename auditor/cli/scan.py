@@ -27,6 +27,7 @@ def scan(
     only: given.Only = None,
     output: given.SnapshotForm = given.Shape.TEXT,
     save: given.Save = None,
+    method: given.Method = given.ScanMethod.CONNECT,
     rate: given.Rate = None,
     timeout: given.Timeout = None,
     max_inflight: given.MaxInflight = None,
@@ -42,7 +43,7 @@ def scan(
     from auditor.cli.progress import Watcher
     from auditor.files.spare import spare
 
-    limits = given.limits(rate=rate, timeout=timeout, max_inflight=max_inflight, max_targets=max_targets)
+    limits = given.limits(method=method, rate=rate, timeout=timeout, max_inflight=max_inflight, max_targets=max_targets)
     with Watcher(quiet=quiet) as watcher:
         if _is_policy(targets):
             if ports:

@@ -160,8 +160,12 @@ def _unresolved(
 
 def paced(batch: Batch) -> Batch:
     """Lift the limit on packets where none of them leaves the machine: it is there for what lies on the way."""
-    stays = all(parse_address(target.address.partition("%")[0]) in LOOPBACK for target in batch.targets)
-    return replace(batch, rate=None) if stays else batch
+    return replace(batch, rate=None) if stays_here(batch) else batch
+
+
+def stays_here(batch: Batch) -> bool:
+    """Whether no packet leaves the machine."""
+    return all(parse_address(target.address.partition("%")[0]) in LOOPBACK for target in batch.targets)
 
 
 def count_of(number: int, noun: str, plural: str | None = None) -> str:

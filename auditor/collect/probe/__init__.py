@@ -1,8 +1,8 @@
 """Probe evidence: this project's own scanner.
 
-`live` is the way in; `campaign` deals out ports to a method (`connect`; `methods` lists them) and gathers what comes
-back, `subject` keeps the state of one address, `jury` says what an open port is worth there, `rounds` and `pacing`
-hold the arithmetic, `observation` says what it all amounts to. `udp` is the scanner for UDP, and joins the two.
+`live` is the way in; `campaign` deals out ports to a method (`connect` or `syn`; `methods` lists them) and gathers
+what comes back, `subject` keeps the state of one address, `jury` says what an open port is worth there, `rounds` and
+`pacing` hold the arithmetic, `observation` says what it all amounts to. `udp` is the scanner for UDP, and joins the two.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.collect.probe.live import LiveScan
+from auditor.collect.probe.methods import method_named
+from auditor.errors import CollectError
 from auditor.model.ports import Protocol
 
 if TYPE_CHECKING:
@@ -20,13 +22,16 @@ __all__ = ["LiveScan", "scan"]
 
 
 def scan(batch: Batch, observer: Observer) -> LiveScan | JoinedScan:
-    """Ask the ports of every target, one observation a target: TCP by ordinary connections, UDP where it is asked.
+    """Ask the ports of every target, one observation a target: TCP by the batch's method, UDP where it is asked.
 
     Nothing is sent before the first observation is asked for. Port 0 cannot be asked and is left out. The rate and
     the number of connections under way are the batch's.
 
+    :raises CollectError: this machine does not let us use the method.
     :raises ValueError: a target whose address is not a literal one.
     """
+    if (hindrance := method_named(batch.method).hindrance()) is not None:
+        raise CollectError(f"--method {batch.method}: {hindrance}")
     if not any(target.ask.only(Protocol.UDP) for target in batch.targets):
         return LiveScan(batch, observer)
     from auditor.collect.probe.udp import scan_joined

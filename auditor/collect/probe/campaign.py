@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from auditor.collect.probe.helper import Helper, News
-from auditor.collect.probe.methods import METHODS
+from auditor.collect.probe.methods import method_named
 from auditor.collect.probe.pacing import FIRST_WAIT, RoundTrip, TokenBucket, patience
 from auditor.collect.probe.rounds import Next
 
@@ -57,7 +57,7 @@ class Campaign:
         self._total = batch.probes
         self._done = self._opened = 0
         self._told = 0.0
-        self._method = METHODS[batch.method]
+        self._method = method_named(batch.method)
         most = self._method.most
         window = min(batch.max_inflight or 2 * most, 2 * most)
         if self._method.a_descriptor_each:

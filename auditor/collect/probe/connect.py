@@ -103,6 +103,11 @@ class Connect:
         self._ours: dict[str, bool] = {}
         self._ephemeral = ephemeral_ports()
 
+    @staticmethod
+    def hindrance() -> str | None:
+        """Why this process cannot use the method here, and what to do; None: it can."""
+        return None
+
     def listen(self, descriptor: int) -> None:
         """Wake up for this descriptor too; it is then named in :attr:`others`."""
         self._poll.register(descriptor, select.EPOLLIN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from auditor.collect.probe.connect import Connect
 
@@ -23,6 +23,8 @@ class Method(Protocol):
     messages: list[tuple[Message, int, str]]
     others: list[int]
 
+    @staticmethod
+    def hindrance() -> str | None: ...  # noqa: D102 - described at Connect
     def __init__(self, take: Callable[[], Chunk | None], *, window: int) -> None: ...
     def listen(self, descriptor: int) -> None: ...  # noqa: D102 - described at Connect
     def unlisten(self, descriptor: int) -> None: ...  # noqa: D102 - described at Connect
@@ -33,4 +35,10 @@ class Method(Protocol):
     def busy(self) -> bool: ...  # noqa: D102 - described at Connect
 
 
-METHODS: Final[dict[str, type[Method]]] = {"connect": Connect}
+def method_named(name: str) -> type[Method]:
+    """The method of this name: ``connect``, or ``syn``, which is read in only where it is wanted."""
+    if name == "connect":
+        return Connect
+    from auditor.collect.probe.syn import Syn
+
+    return {"syn": Syn}[name]

@@ -1,0 +1,417 @@
+"""Carries out chunks of ports with SYN packets; what needs a whole connection is left to :class:`Connect`."""
+
+from __future__ import annotations
+
+import os
+import socket
+from bisect import bisect_right
+from collections import deque
+from errno import EAGAIN, ENOBUFS, ENOMEM
+from itertools import repeat
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+
+from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, SILENT, UNASKED, UNREACHED, Chunk
+from auditor.collect.probe.connect import Connect
+from auditor.collect.probe.icmp import NO_NEIGHBOUR, ROUTE_ERRORS, Message, classify
+from auditor.collect.probe.local import is_local
+from auditor.collect.probe.pacing import Wheel
+from auditor.collect.probe.syn.packet import FLAGS, RST, SYN_ACK
+from auditor.collect.probe.syn.peer import Peers
+from auditor.collect.probe.syn.sources import SLOTS, SourcePorts
+from auditor.collect.probe.syn.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from auditor.collect.probe.syn.packet import Refusal
+    from auditor.collect.probe.syn.peer import Peer, Question
+
+_FIRST_WINDOW: Final = 256
+_BURST: Final = 512
+_GROW_WAIT: Final = 0.002
+_LOOK: Final = 0.1
+_AGAIN: Final = 0.02
+_TRIES: Final = 20
+_PASSES: Final = 16
+"""Source ports for passes over a host; the others are for single probes, as of canaries."""
+_SHORTAGE: Final = frozenset({EAGAIN, ENOBUFS, ENOMEM})
+_SINGLY: Final = frozenset({"canary", "check", "confirm"})
+
+
+class _Flight:
+    """A chunk under way: what asks it, and when which part of it was first sent."""
+
+    __slots__ = ("chunk", "lows", "peer", "questions", "times")
+
+    def __init__(self, chunk: Chunk, peer: Peer) -> None:
+        self.chunk = chunk
+        self.peer = peer
+        self.questions: list[tuple[bytes, int]] = []
+        self.lows: list[int] = []
+        self.times: list[float] = []
+
+
+class _Burst(NamedTuple):
+    """Ports of a chunk, by index, that were sent together."""
+
+    flight: _Flight
+    low: int
+    high: int
+    sent: float
+
+
+class _Again(NamedTuple):
+    """A probe to send once more: it did not leave this machine, or its answer may have been lost in it."""
+
+    flight: _Flight
+    at: int
+    when: float
+
+
+class Syn:
+    """Carries out chunks; see :class:`Connect` for what the members mean.
+
+    Addresses of our own are asked by connecting, and so is what has to be watched after the handshake.
+
+    :raises PermissionError: without CAP_NET_RAW.
+    """
+
+    most: ClassVar[int] = 16_384
+    a_descriptor_each: ClassVar[bool] = False
+
+    def __init__(self, take: Callable[[], Chunk | None], *, window: int) -> None:
+        self.finished: list[Chunk] = []
+        self.samples: list[tuple[Chunk, float]] = []
+        self.messages: list[tuple[Message, int, str]] = []
+        self.others: list[int] = []
+        self._take = take
+        self._limit = max(1, window)
+        self._window = min(_FIRST_WINDOW, self._limit)
+        self._to_connect: deque[Chunk] = deque()
+        self._connect = Connect(self._connectable, window=min(self._limit, Connect.most))
+        self._mine: set[int] = set()
+        self._wire = Wire()
+        self._peers = Peers(self._listen)
+        self._questions: dict[tuple[bytes, int], Question] = {}
+        self._flights: dict[Chunk, _Flight] = {}
+        self._flight: _Flight | None = None
+        self._ready: deque[Chunk] = deque()
+        self._flying = 0
+        self._wheel: Wheel[_Burst] = Wheel()
+        self._again: deque[_Again] = deque()
+        self._tries: dict[tuple[Chunk, int], int] = {}
+        self._lost_at = 0.0
+        self._ours: dict[str, bool] = {}
+
+    @staticmethod
+    def hindrance() -> str | None:
+        """Raw sockets need CAP_NET_RAW (capabilities(7)), and source ports of one's own."""
+        try:
+            socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0).close()
+            SourcePorts().close()
+        except PermissionError:
+            return "needs CAP_NET_RAW: run it as root, or leave the option out and scan by connections"
+        except OSError as error:
+            return f"cannot have raw sockets and {SLOTS} source ports: {error.strerror}"
+        return None
+
+    def listen(self, descriptor: int) -> None:
+        """Wake up for this descriptor too; it is then named in :attr:`others`."""
+        self._connect.listen(descriptor)
+
+    def unlisten(self, descriptor: int) -> None:
+        """No longer."""
+        self._connect.unlisten(descriptor)
+
+    def _listen(self, descriptor: int) -> None:
+        self._mine.add(descriptor)
+        self._connect.listen(descriptor)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way."""
+        return bool(self._flights or self._connect.busy)
+
+    def close(self) -> None:
+        """Let go of every descriptor; what is under way is lost."""
+        self._connect.close()
+        self._wire.close()
+        self._peers.close()
+
+    def drain(self) -> None:
+        """Read what the network said about connections that has not been read yet."""
+        self._connect.drain()
+        self._collect()
+
+    def step(self, wait: float) -> None:
+        """Send what may be sent, take what has come, give up what is overdue. Sleeps at most ``wait`` seconds."""
+        now = monotonic()
+        if self._again:
+            self._try_again(now)
+        full = self._fill(now)
+        self._connect.step(self._sleep(wait, now, full=full))
+        self._collect()
+        now = monotonic()
+        heard = self._hear(now)
+        if full and not heard and self._window < self._limit:
+            self._window = min(self._limit, self._window + self._window // 2 + 64)
+        there, nowhere = self._peers.step(now)
+        self._ready.extend(there)
+        for chunk in nowhere:
+            self._unreached(chunk)
+        self._expire(now)
+
+    def _collect(self) -> None:
+        inner = self._connect
+        self.finished += inner.finished
+        self.samples += inner.samples
+        self.messages += inner.messages
+        self.others += (descriptor for descriptor in inner.others if descriptor not in self._mine)
+        inner.finished, inner.samples, inner.messages, inner.others = [], [], [], []
+
+    def _sleep(self, wait: float, now: float, *, full: bool) -> float:
+        if full:
+            if self._flying < self._window:
+                return 0.0
+            wait = min(wait, _GROW_WAIT) if self._window < self._limit else wait
+        again = self._again[0].when if self._again else None
+        dues = (due for due in (self._wheel.next_due, self._peers.next_due, again) if due is not None)
+        return max(0.0, min(wait, min(dues, default=now + wait) - now))
+
+    # -- what to send --------------------------------------------------------------------------------------------
+
+    def _connectable(self) -> Chunk | None:
+        return self._to_connect.popleft() if self._to_connect else None
+
+    def _fill(self, now: float) -> bool:
+        """Send a burst at most; whether the window or the burst left something unsent."""
+        budget = _BURST
+        while (room := min(budget, self._window - self._flying)) > 0:
+            flight = self._flight or self._next(now)
+            if flight is None:
+                return False
+            budget -= self._singly(flight, now) if flight.chunk.role in _SINGLY else self._launch(flight, room, now)
+        return True
+
+    def _next(self, now: float) -> _Flight | None:
+        """The next chunk that can be sent; what cannot is settled or put by on the way."""
+        while (chunk := self._ready.popleft() if self._ready else self._take()) is not None:
+            if chunk.local or chunk.watch:
+                self._to_connect.append(chunk)
+                continue
+            peer = self._peers.of(chunk, now)
+            if peer.trouble is not None:
+                chunk.give_up(peer.trouble)
+                self.finished.append(chunk)
+            elif now < peer.absent_until:
+                self._unreached(chunk)
+            elif not peer.present:
+                peer.pending.append(chunk)
+            else:
+                return self._begin(chunk, peer)
+        return None
+
+    def _begin(self, chunk: Chunk, peer: Peer) -> _Flight:
+        if (descriptor := self._wire.open(peer.family)) is not None:
+            self._listen(descriptor)
+        self._flight = self._flights[chunk] = _Flight(chunk, peer)
+        return self._flight
+
+    def _unreached(self, chunk: Chunk) -> None:
+        for index in range(len(chunk.ports)):
+            chunk.settle(index, UNREACHED, NO_NEIGHBOUR)
+        self.finished.append(chunk)
+
+    def _question(self, flight: _Flight, slot: int) -> Question:
+        """What asks this address from this source port; it lives as long as a chunk needs it."""
+        peer, port = flight.peer, self._wire.ports[slot]
+        key = peer.packed, port
+        question = self._questions.get(key)
+        if question is None:
+            question = self._questions[key] = peer.question(port)
+        if key not in flight.questions:
+            flight.questions.append(key)
+            question.users += 1
+        return question
+
+    def _launch(self, flight: _Flight, room: int, now: float) -> int:
+        """Ask up to ``room`` more ports of the chunk, all from one source port; how many."""
+        chunk = flight.chunk
+        low = chunk.cursor
+        high = chunk.cursor = min(len(chunk.ports), low + room)
+        if high == len(chunk.ports):
+            self._flight = None
+        question = self._question(flight, chunk.attempt % _PASSES)
+        ports = chunk.ports[low:high]
+        question.where.update(zip(ports, zip(repeat(chunk), range(low, high), strict=False), strict=True))
+        sent, error = self._wire.send(flight.peer.family, flight.peer.name, question.template, ports)
+        self._flying += high - low
+        flight.lows.append(low)
+        flight.times.append(now)
+        self._await(_Burst(flight, low, low + sent, now))
+        for index in range(low + sent, high):
+            self._unsent(flight, index, error, now)
+        if error in _SHORTAGE:
+            self._window = max(_FIRST_WINDOW // 4, self._window // 2)
+        return high - low
+
+    def _await(self, burst: _Burst) -> None:
+        self._wheel.bucket(burst.sent + min(burst.flight.chunk.timeout, _LOOK)).append(burst)
+
+    def _singly(self, flight: _Flight, now: float) -> int:
+        """Ask each port of a short chunk from a source port of its own: one may stand there several times."""
+        self._flight = None
+        count = flight.chunk.cursor = len(flight.chunk.ports)
+        self._flying += count
+        flight.lows.append(0)
+        flight.times.append(now)
+        for index in range(count):
+            self._ask(flight, index, now)
+        return count
+
+    def _ask(self, flight: _Flight, index: int, now: float) -> None:
+        peer, chunk = flight.peer, flight.chunk
+        peer.spare = (peer.spare + 1) % (SLOTS - _PASSES)
+        question = self._question(flight, _PASSES + peer.spare)
+        port = chunk.ports[index]
+        question.where[port] = chunk, index
+        sent, error = self._wire.send(peer.family, peer.name, question.template, (port,))
+        if sent:
+            self._await(_Burst(flight, index, index + 1, now))
+        else:
+            self._unsent(flight, index, error, now)
+
+    def _unsent(self, flight: _Flight, index: int, error: int, now: float) -> None:
+        """The machine is short of something: ask again soon. What its firewall or routes refuse is its own matter."""
+        if error in ROUTE_ERRORS or not self._once_more(flight, index, now):
+            reason = ROUTE_ERRORS.get(error) or f"local: {os.strerror(error)}"
+            self._settle(flight.chunk, index, LOCAL, reason)
+
+    def _once_more(self, flight: _Flight, index: int, now: float) -> bool:
+        """Have a probe sent again, unless that has been done too often."""
+        key = flight.chunk, index
+        tries = self._tries[key] = self._tries.get(key, 0) + 1
+        if tries <= _TRIES:
+            self._again.append(_Again(flight, index, now + _AGAIN))
+        return tries <= _TRIES
+
+    def _try_again(self, now: float) -> None:
+        for _ in range(min(len(self._again), _BURST)):
+            flight, index, when = self._again[0]
+            if when > now:
+                return
+            self._again.popleft()
+            if flight.chunk.codes[index] == UNASKED:
+                self._ask(flight, index, now)
+
+    # -- what comes back -----------------------------------------------------------------------------------------
+
+    def _hear(self, now: float) -> bool:
+        """Take over the answers; whether there were any."""
+        heard = False
+        questions = self._questions
+        for sender, mine, port, acknowledged, flags in self._wire.hear():
+            heard = True
+            question = questions.get((sender, mine))
+            if question is None or acknowledged != question.acknowledgement:
+                continue
+            if flags & RST:
+                code = CLOSED
+            elif flags & FLAGS == SYN_ACK:
+                code = OPEN
+            else:
+                continue
+            place = question.where.pop(port, None)
+            if place is not None:
+                self._answered(*place, code, now)
+        refusals, self._wire.refusals = self._wire.refusals, []
+        for family, refusal in refusals:
+            self._refused(refusal, family)
+        return heard or bool(refusals)
+
+    def _answered(self, chunk: Chunk, index: int, code: int, now: float) -> None:
+        if chunk.codes[index]:  # given up, or answered from another source port
+            return
+        chunk.codes[index] = code
+        self._flying -= 1
+        if chunk.sampled != now and (chunk, index) not in self._tries:
+            self._sample(chunk, index, now)
+        chunk.left -= 1
+        if not chunk.left:
+            self._finish(chunk)
+
+    def _sample(self, chunk: Chunk, index: int, now: float) -> None:
+        chunk.sampled = now
+        flight = self._flights[chunk]
+        self.samples.append((chunk, now - flight.times[bisect_right(flight.lows, index) - 1]))
+
+    def _refused(self, refusal: Refusal, family: int) -> None:
+        """An ICMP message about a SYN of ours: it quotes the sequence number."""
+        question = self._questions.get((refusal.target, refusal.source_port))
+        if question is None or (refusal.sequence + 1) & 0xFFFFFFFF != question.acknowledgement:
+            return
+        host, sender = (socket.inet_ntop(family, address) for address in (refusal.target, refusal.sender))
+        message = Message(host, refusal.port, family, refusal.type, refusal.code, sender)
+        code, reason = classify(message, ours=self._is_ours, target_is_ours=False)
+        chunk, index = question.where.pop(refusal.port, (None, 0))
+        if chunk is None or chunk.codes[index]:
+            self.messages.append((message, code, reason))
+        else:
+            self._settle(chunk, index, code, reason)
+
+    def _is_ours(self, address: str) -> bool:
+        known = self._ours.get(address)
+        if known is None:
+            known = self._ours[address] = is_local(address)
+        return known
+
+    def _settle(self, chunk: Chunk, index: int, code: int, reason: str | None = None) -> None:
+        self._flying -= 1
+        if chunk.settle(index, code, reason):
+            self._finish(chunk)
+
+    def _finish(self, chunk: Chunk) -> None:
+        for key in self._flights.pop(chunk).questions:
+            question = self._questions[key]
+            question.users -= 1
+            if not question.users:
+                del self._questions[key]
+        if self._tries:
+            for index in range(len(chunk.ports)):
+                self._tries.pop((chunk, index), None)
+        self.finished.append(chunk)
+
+    def _expire(self, now: float) -> None:
+        """Give up what has waited long enough."""
+        wheel = self._wheel
+        looked = False
+        for burst in wheel.due(now):
+            flight, low, high, sent = burst
+            chunk = flight.chunk
+            if not chunk.codes.count(UNASKED, low, high):
+                continue
+            overdue = sent + chunk.timeout
+            if overdue > now:  # this was only a look in, or the estimate has grown
+                wheel.bucket(overdue).append(burst)
+                continue
+            if not looked:
+                looked = True
+                self._see_losses(now)
+            self._give_up(burst, now)
+
+    def _see_losses(self, now: float) -> None:
+        """Answers that found no room here: silence until now proves nothing, and less must be asked at once."""
+        if self._wire.lost():
+            self._lost_at = now
+            self._limit = max(_FIRST_WINDOW, self._limit // 2)
+            self._window = min(self._window, self._limit)
+
+    def _give_up(self, burst: _Burst, now: float) -> None:
+        chunk = burst.flight.chunk
+        codes = chunk.codes
+        silent = [index for index in range(burst.low, burst.high) if not codes[index]]
+        if burst.sent <= self._lost_at:
+            silent = [index for index in silent if not self._once_more(burst.flight, index, now)]
+        for index in silent:
+            self._settle(chunk, index, SILENT)
