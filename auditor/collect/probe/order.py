@@ -46,7 +46,8 @@ COMMON: Final = (
 HIGH: Final = 10_000
 SENTINELS: Final = 8
 PILOTS: Final = 8
-
+_CROWD: Final = 512
+"""So many high ports must be asked for to draw sentinels from: a host may really serve most of a few."""
 
 _EVERY: Final = range(65536)
 
@@ -56,8 +57,8 @@ def order(ask: PortSet, first: PortSet) -> tuple[array[int], array[int], array[i
     """Sentinels, pilots and the rest: all TCP ports of ``ask`` but 0, each once.
 
     Sentinels are eight ports above 10,000 that nobody names, taken at random: if most of these are open, something
-    answers on every port. Where there are fewer than eight such ports there are no sentinels. The arrays are shared:
-    hosts that are asked the same are asked in the same order, and nobody may change them.
+    answers on every port. Where only a few hundred such ports are asked for there are no sentinels. The arrays are
+    shared: hosts that are asked the same are asked in the same order, and nobody may change them.
     """
     mask = bytearray(65536)
     for low, high in ask.only(Protocol.TCP).ranges():
@@ -76,7 +77,7 @@ def order(ask: PortSet, first: PortSet) -> tuple[array[int], array[int], array[i
 
 def outsiders(ask: PortSet) -> array[int]:
     """Eight random high ports that were not asked for, or fewer where nearly all were."""
-    free = (port for port in _random_high(64) if not ask.has(port))
+    free = (HIGH + at for at in _random(64, 65536 - HIGH) if not ask.has(HIGH + at))
     return array("H", islice(free, SENTINELS))
 
 
@@ -86,15 +87,15 @@ def _early(first: PortSet, mask: bytearray) -> list[int]:
 
 
 def _sentinels(mask: bytearray) -> list[int]:
-    if mask.count(1, HIGH) < SENTINELS:
+    if mask.count(1, HIGH) < _CROWD:
         return []
-    found = list(islice((port for port in _random_high(64) if mask[port]), SENTINELS))
-    return found if len(found) == SENTINELS else [port for port in range(HIGH, 65536) if mask[port]][-SENTINELS:]
+    asked = list(compress(_EVERY[HIGH:], mask[HIGH:]))
+    return [asked[at] for at in islice(_random(64, len(asked)), SENTINELS)]
 
 
-def _random_high(count: int) -> list[int]:
-    span = 65536 - HIGH
-    return list({HIGH + int.from_bytes(os.urandom(4), "little") % span for _ in range(count)})
+def _random(count: int, below: int) -> Iterator[int]:
+    """Different numbers, nearly as many as asked for."""
+    return iter(dict.fromkeys(int.from_bytes(os.urandom(4), "little") % below for _ in range(count)))
 
 
 def _spread(mask: bytearray) -> Iterator[int]:

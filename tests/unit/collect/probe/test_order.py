@@ -34,6 +34,14 @@ def test_sentinels_are_high_ports_that_nobody_named():
 
 def test_a_few_ports_have_no_sentinels_among_them():
     assert len(order(PortSet.parse("80,443,20000"), NO_PORTS)[0]) == 0
+    assert len(order(PortSet.parse("1-1000,20000-20500"), NO_PORTS)[0]) == 0  # a host may serve all of these
+    assert len(order(PortSet.parse("1-1000,20000-20600"), NO_PORTS)[0]) == 8
+
+
+def test_sentinels_are_drawn_anew_where_ports_are_few():
+    drawn = {tuple(order(PortSet([(30000, 31000 + more)]), NO_PORTS)[0]) for more in range(5)}
+    assert len(drawn) == 5
+    assert all(30000 <= port <= 31004 for ports in drawn for port in ports)
 
 
 def test_udp_ports_are_not_asked_here():
