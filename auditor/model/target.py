@@ -16,12 +16,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Surprises:
+    """Ports by the state that would tell against the host there: it is looked at a second time before it is believed.
+
+    ``open``: where open is a violation. ``shut``: where anything but open is. ``closed``: where an answer is, as
+    nothing but silence will do. All empty: nobody expects anything, and nothing is looked at twice.
+    """
+
+    open: PortSet = NO_PORTS
+    shut: PortSet = NO_PORTS
+    closed: PortSet = NO_PORTS
+
+
+NO_SURPRISES = Surprises()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One address to probe. ``address`` is literal (with a zone, if it needs one); ``host`` is the name in the policy.
 
     ``ask`` is every port to look at; ``first`` those of them that the policy names, to be asked before the others.
     ``network`` is set for an address that is one of a declared network's: silence there is ordinary. ``name`` is the
-    DNS name that was looked up to find the address, if it was found so.
+    DNS name that was looked up to find the address, if it was found so. ``surprises`` says where a state would change
+    the verdict.
     """
 
     host: str
@@ -30,6 +47,7 @@ class Target:
     first: PortSet = NO_PORTS
     network: bool = False
     name: str | None = None
+    surprises: Surprises = NO_SURPRISES
 
     @property
     def names(self) -> tuple[str, ...]:

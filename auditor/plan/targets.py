@@ -11,6 +11,7 @@ from auditor.model.network import LOOPBACK, NOWHERE, parse_address
 from auditor.model.policy import AddressKind
 from auditor.model.ports import ALL_TCP, ALL_UDP
 from auditor.model.target import Target
+from auditor.plan.surprises import surprising
 from auditor.plan.vantage import refuse_remote_loopback
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from auditor.model.network import NetworkSet
     from auditor.model.policy import Host, HostAddress, Policy
     from auditor.model.ports import PortSet
-    from auditor.model.target import Batch
+    from auditor.model.target import Batch, Surprises
 
 MAX_TARGETS = 4096
 """How many addresses one audit may probe before the caller has to raise the limit by hand."""
@@ -56,6 +57,7 @@ def plan(
     unplanned: list[Observation] = []
     for host in hosts:
         expectation = expecting.expectation(host, vantage)
+        known = surprising(expectation, vantage, dark=host.dark)
         _guard(len(targets), host, limit)
         for address in host.addresses:
             try:
@@ -64,7 +66,7 @@ def plan(
                 unplanned.append(_unresolved(host, address, expectation, vantage, error))
                 continue
             for literal in literals:
-                target = _target(host, address, literal, expectation)
+                target = _target(host, address, literal, expectation, known)
                 refuse_remote_loopback(policy, vantage, target)
                 targets.append(target)
     _guard(len(targets), None, limit)
@@ -108,7 +110,7 @@ def _guard(planned: int, host: Host | None, max_targets: int) -> None:
         )
 
 
-def _target(host: Host, address: HostAddress, literal: str, expectation: Expectation) -> Target:
+def _target(host: Host, address: HostAddress, literal: str, expectation: Expectation, known: Surprises) -> Target:
     return Target(
         host=host.name,
         address=literal,
@@ -116,6 +118,7 @@ def _target(host: Host, address: HostAddress, literal: str, expectation: Expecta
         first=(expectation.permitted | expectation.forbidden | expectation.excepted) & expectation.scope,
         network=address.kind is AddressKind.NETWORK,
         name=address.text if address.kind is AddressKind.NAME else None,
+        surprises=known,
     )
 
 

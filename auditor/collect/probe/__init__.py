@@ -1,8 +1,9 @@
 """Probe evidence: this project's own scanner.
 
 `live` is the way in; `campaign` deals out ports to a method (`connect` or `syn`; `methods` lists them) and gathers
-what comes back, `subject` keeps the state of one address, `jury` says what an open port is worth there, `rounds` and
-`pacing` hold the arithmetic, `observation` says what it all amounts to. `udp` is the scanner for UDP, and joins both.
+what comes back, `subject` keeps the state of one address, `jury` says what an open port is worth there, `confirm` looks
+a second time where a state would change the verdict, `rounds` and `pacing` hold the arithmetic, `observation` says what
+it all amounts to. `udp` is the scanner for UDP, and joins both.
 """
 
 from __future__ import annotations

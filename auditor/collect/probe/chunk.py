@@ -22,6 +22,8 @@ RESET: Final = 7
 """The handshake was done, and a reset followed while it was watched."""
 FOREIGN: Final = 8
 """An ICMP message of somebody on the way refused it: filtered, where the host lives; of that it says nothing."""
+DOUBTED: Final = 9
+"""It was looked at more than once, and said one thing and then another."""
 
 ANSWERS: Final = (OPEN, CLOSED, REFUSED, RESET)
 

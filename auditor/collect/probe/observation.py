@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from auditor.collect.probe.chunk import CLOSED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNREACHED
+from auditor.collect.probe.chunk import CLOSED, DOUBTED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNREACHED
 from auditor.collect.probe.jury import Trust
 from auditor.collect.probe.rounds import Next
-from auditor.collect.probe.subject import Subject, numbers, ports_with
+from auditor.collect.probe.states import numbers, ports_with
 from auditor.model.evidence import NO_ANSWER, Observation, Unknown
 from auditor.model.ports import NO_PORTS, Port, PortSet, Protocol
 
 if TYPE_CHECKING:
+    from auditor.collect.probe.subject import Subject
     from auditor.model.target import Target
 
 EVERY_PORT = "answers on every port"
@@ -43,7 +44,7 @@ def concluded(subject: Subject, vantage: str | None, silence: str = NO_ANSWER) -
     else:
         filtered |= silent | unreached
     if subject.doomed is None:
-        unknown += _by_reason(subject, LOCAL)
+        unknown += _by_reason(subject, LOCAL) + _by_reason(subject, DOUBTED)
     return _observation(
         subject, vantage, opened, ports_with(states, CLOSED), filtered, unknown, notes=_notes(subject, silent)
     )
@@ -156,6 +157,8 @@ def _notes(subject: Subject, silent: PortSet) -> tuple[str, ...]:
         notes.append(f"loss {tally.loss:.1%}, {tally.rounds} passes, expected opens missed {missed:.3f}")
     if subject.verdict is Next.LIMITS_REFUSALS and subject.limits_refusals_alone:
         notes.append("the host limits its refusals: silent ports are closed or filtered")
+    if subject.second_look is not None:
+        notes.append(subject.second_look.note)
     if subject.trust is Trust.WATCHED:
         notes.append("something in front of the host completes every handshake: open ports were watched for a reset")
     refused = _by_reason(subject, REFUSED) + (_by_reason(subject, FOREIGN) if subject.alive else [])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections import deque
 from datetime import UTC, datetime
@@ -23,15 +22,15 @@ from auditor.collect.probe.chunk import (
     UNREACHED,
     Chunk,
 )
+from auditor.collect.probe.confirm import CONFIRM, SecondLook, second_look
 from auditor.collect.probe.jury import Jury, Trust, crowded
 from auditor.collect.probe.order import SENTINELS, order, outsiders
 from auditor.collect.probe.pacing import RoundTrip
 from auditor.collect.probe.rounds import CANARIES, SILENT_PAUSE, SILENT_ROUNDS, Next, Tally
+from auditor.collect.probe.states import canaries, numbers, where
 from auditor.model.ports import PortSet, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from auditor.model.target import Target
 
 MOST_OUTSTANDING: Final = 8192
@@ -45,8 +44,6 @@ _PATIENT: Final = {"sentinel", "pilot"}
 """Chunks that wait long for a host that has not answered yet, and do not hold up its round."""
 _CANARY_GROUPS: Final = 4
 _WITNESSES: Final = 3
-_AT_ONE_DOOR: Final = 5
-"""So many canaries at once for one open port: more would overflow the accept queue of a small server (listen(2))."""
 _FAR_APART: Final = 512
 """So many ports between two groups of canaries, and the first group is over before the next is sent."""
 _OPENS: Final = bytes(code == OPEN for code in range(256))
@@ -80,6 +77,7 @@ class Subject:
         self.pause = 0.0
         """Seconds for which it is to be left alone from now; whoever waited sets it back."""
         self.reasons: dict[int, str] = {}
+        self.second_look: SecondLook | None = None
         self.states = bytearray()
         self.size = len(target.ask.only(Protocol.TCP) - _PORT_ZERO)
         self.work: deque[Segment] = deque()
@@ -92,6 +90,7 @@ class Subject:
         self._canaries = Tally()
         self._heard: set[int] = set()
         self._missed: set[int] = set()
+        self._met_again: set[int] = set()
         self._group_lost = False
         self._checks = 0
         self._troubles = 0
@@ -101,7 +100,7 @@ class Subject:
         """Take the memory it needs and line up the first round."""
         self.started = datetime.now(UTC)
         sentinels, pilots, rest = order(self.target.ask, self.target.first)
-        self.states = bytearray(max((*sentinels, *pilots, *_ends(rest)), default=0) + 1)
+        self.states = bytearray(max(max(part, default=0) for part in (sentinels, pilots, rest)) + 1)
         self.size = len(sentinels) + len(pilots) + len(rest)
         segments = (Segment(sentinels, "sentinel"), Segment(pilots, "pilot"), Segment(rest))
         self.work = deque(segment for segment in segments if segment.ports)
@@ -181,6 +180,9 @@ class Subject:
             return
         if chunk.reasons or said or RESET in chunk.codes:
             self._explain(chunk, said)
+        if chunk.role == CONFIRM and self.second_look is not None:
+            self.second_look.hear(chunk.ports, chunk.codes)
+            return
         if self.trust is Trust.WATCHED and not chunk.watch:
             self._watch_again(array("H", compress(chunk.ports, chunk.codes.translate(_OPENS))))
             chunk.codes = chunk.codes.replace(bytes([OPEN]), bytes([UNASKED]))
@@ -229,6 +231,8 @@ class Subject:
             missing = code not in ANSWERS
             lost += missing
             (self._missed if missing else self._heard).add(port)
+            if code == OPEN and (chunk.watch or self.trust is not Trust.WATCHED):
+                self._met_again.add(port)
             if self.states[port] == OPEN:
                 seen.open_canaries += 1
                 seen.lost_open += missing
@@ -245,7 +249,8 @@ class Subject:
         if jury.ROLES.isdisjoint(roles) and (silent := self._jury.recall()):
             self.work.appendleft(Segment(silent, "outsider"))
         if self.trust is Trust.WATCHED:
-            again = array("H", _where(self.states, OPEN))
+            again = array("H", where(self.states, OPEN))
+            self._met_again.clear()
             for port in again:
                 self.states[port] = UNASKED
             self.tally.opens -= len(again)
@@ -274,6 +279,9 @@ class Subject:
     def end_round(self) -> Next:
         """Decide what comes next, and prepare it. Called when :attr:`round_over`; see :attr:`pause` afterwards."""
         tally, self.pause = self.tally, 0.0
+        if self.second_look is not None and self.verdict is not None:
+            self.pause = self.second_look.go_on()
+            return self._look_again(self.second_look, self.verdict)
         if self.doomed is not None:
             return self._done(Next.ENOUGH)
         if self._doubtful and (strangers := self._sentinels or outsiders(self.target.ask)):
@@ -303,7 +311,25 @@ class Subject:
         return much and self.trust is Trust.FULL and not self._looked_outside
 
     def _done(self, decision: Next) -> Next:
+        """The first look is over. What it found is looked at again where it would change the verdict."""
         self.verdict = decision
+        if self.doomed is None and self.alive and decision is not Next.GONE:
+            self.second_look = second_look(
+                self.states,
+                self.target.surprises,
+                met_again=self._met_again,
+                loss=self.tally.loss,
+                opens=self.trust is not Trust.NONE,
+                closed=decision is not Next.LIMITS_REFUSALS,
+            )
+        return decision if self.second_look is None else self._look_again(self.second_look, decision)
+
+    def _look_again(self, look: SecondLook, decision: Next) -> Next:
+        if look.todo:
+            self._attempt += 1
+            self.work.append(Segment(look.todo + look.witnesses(self.states), CONFIRM))
+            return Next.ANOTHER
+        self.tally.opens += look.settle(self.states, self.reasons)
         return decision
 
     def _lost_touch(self) -> bool:
@@ -325,7 +351,7 @@ class Subject:
         self._rest = rest
         self.backoff = min(2 * self.backoff, _MOST_BACKOFF)
         self.pause = SILENT_PAUSE * self._checks
-        self.work.append(Segment(self._known()[:_CHECKS], "check"))
+        self.work.append(Segment(canaries(self.states, self._named)[:_CHECKS], "check"))
         return Next.ANOTHER
 
     def _close_books(self) -> None:
@@ -344,12 +370,12 @@ class Subject:
         self._rest = array("H")
         self._attempt += 1
         self.tally.asked_last = self.tally.answered_last = 0
-        canaries = self._known() if self.alive else array("H")
-        few = len(canaries) < CANARIES
+        known = canaries(self.states, self._named) if self.alive else array("H")
+        few = len(known) < CANARIES
         groups = _CANARY_GROUPS if len(rest) >= _CANARY_GROUPS * (_FAR_APART if few else SENTINELS) else 1
         for group in range(groups):
             part = rest[group * len(rest) // groups : (group + 1) * len(rest) // groups]
-            share = canaries if few else canaries[group::groups]
+            share = known if few else known[group::groups]
             self.work.extend(Segment(*one) for one in ((part, ""), (share, "canary")) if one[0])
 
     @property
@@ -364,32 +390,3 @@ class Subject:
             return True
         witnesses = self._heard - self._missed - self._named
         return sum(self.states[port] == OPEN for port in witnesses) >= _WITNESSES
-
-    def _known(self) -> array[int]:
-        """Ports known to answer, open ones if there are any."""
-        if opens := _where(self.states, OPEN):
-            unnamed = [port for port in opens if port not in self._named]
-            opens = (unnamed + [port for port in opens if port in self._named])[:CANARIES]
-            return array("H", (opens * _AT_ONE_DOOR)[:CANARIES])
-        known = _where(self.states, CLOSED)[:CANARIES] or _where(self.states, REFUSED)[:CANARIES]
-        return array("H", (known * CANARIES)[:CANARIES])
-
-
-def _where(states: bytearray, code: int) -> list[int]:
-    return [match.start() for match in re.finditer(re.escape(bytes([code])), states)]
-
-
-def ports_with(states: bytearray, code: int) -> PortSet:
-    """The TCP ports in this state."""
-    runs = re.finditer(re.escape(bytes([code])) + b"+", states)
-    return PortSet.from_bounds(tuple(bound for run in runs for bound in run.span()))
-
-
-def numbers(ports: PortSet) -> Iterator[int]:
-    """The port numbers, one by one."""
-    for low, high in ports.ranges():
-        yield from range(low, high + 1)
-
-
-def _ends(ports: array[int]) -> tuple[int, ...]:
-    return (max(ports),) if ports else ()
