@@ -1,9 +1,15 @@
-"""Hosts that lie, seen by the scanner: what answers on everything proves nothing, whatever the rate and the loss."""
+"""Hosts that lie: what answers on everything proves nothing, what is forged does not count, a refusal is no reset."""
 
 from __future__ import annotations
 
+import os
+import shutil
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
 import pytest
 
+from auditor.model.evidence import NO_ANSWER
 from auditor.model.ports import PortSet
 
 WEB4, WEB6 = "192.0.2.10", "2001:db8::10"
@@ -12,6 +18,18 @@ EVERY_PORT = "answers on every port"
 
 def reasons(observation):
     return {unknown.reason: unknown.ports for unknown in observation.unknown}
+
+
+@pytest.fixture
+def lie():
+    """Starts a host that answers as it is told; see liar.py."""
+    if os.environ.get("AUDITOR_ISOLATED") != "1" or shutil.which("ip") is None or not Path("/dev/net/tun").exists():
+        reason = "it needs tests/isolated, ip and /dev/net/tun"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    spec = spec_from_file_location("liar", Path(__file__).with_name("liar.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Liar
 
 
 @pytest.fixture
@@ -24,7 +42,7 @@ def tarpit(lab):
 
 
 @pytest.mark.usefixtures("tarpit")
-@pytest.mark.parametrize("rate", [100, 500, None])
+@pytest.mark.parametrize("rate", [200, None])
 @pytest.mark.parametrize("ask", ["80,443", "1-99,20000-20050"])
 def test_a_tarpit_is_recognised_at_every_rate_over_both_families(look, ask, rate):
     for one in look(WEB4, WEB6, ask=ask, rate=rate).values():
@@ -47,3 +65,79 @@ def test_a_tarpit_that_refuses_one_port_is_none_the_less_one(tarpit, look):
     one = look(WEB4, ask="20-30")[WEB4]
     assert one.closed == PortSet.parse("25")
     assert reasons(one) == {EVERY_PORT: one.asked - one.closed}
+
+
+@pytest.mark.parametrize("rate", [500, None])
+def test_what_is_reset_after_the_handshake_by_something_in_front_is_closed(lie, look, rate):
+    with lie("22:open", "0-65535:proxy") as host:
+        for ask in ("22-30", "1-99,20000-20050"):
+            for one in look(host.address, host.address6, ask=ask, rate=rate).values():
+                assert one.open == PortSet.parse("22")
+                assert one.closed == one.asked - one.open
+                assert any("watched for a reset" in note for note in one.notes)
+
+
+def test_a_port_that_resets_a_while_after_the_handshake_is_open_where_others_are_closed(lie, look):
+    with lie("22:open", "80:proxy", "0-65535:closed") as host:
+        for one in look(host.address, host.address6, ask="1-99,20000-20050").values():
+            assert one.open == PortSet.parse("22,80")
+            assert one.closed == one.asked - one.open
+
+
+def test_answers_to_what_was_never_sent_count_for_nothing(lie, look):
+    with lie("22:open", "1000-1099:forged", "0-65535:closed") as host:
+        for one in look(host.address, host.address6, ask="20-30,1000-1099,20000-20050").values():
+            assert one.open == PortSet.parse("22")
+            assert one.filtered == PortSet.parse("1000-1099")
+            assert one.closed == one.asked - one.open - one.filtered
+
+
+def test_a_host_for_which_strangers_answer_has_not_answered(lie, look):
+    with lie("0-65535:forged") as host:
+        for one in look(host.address, host.address6, ask="1-99").values():
+            assert reasons(one) == {NO_ANSWER: one.asked}
+            assert one.alive is False
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.03])
+@pytest.mark.parametrize("sender", ["icmp", "router"])
+def test_every_refusal_by_icmp_is_told_from_a_reset_at_once_and_late(lie, look, sender, delay):
+    """Twenty ports a code: type 3 with each code of RFC 792 and RFC 1812, time exceeded, parameter problem."""
+    refusals = [(3, code) for code in range(16)] + [(11, 0), (11, 1), (12, 0)]
+    rules = [f"{1000 + 20 * at}-{1019 + 20 * at}:{sender}/{kind}/{code}" for at, (kind, code) in enumerate(refusals)]
+    refused = PortSet.parse(f"1000-{999 + 20 * len(refusals)}")
+    with lie("22:open", *rules, "0-65535:closed", delay=delay) as host:
+        one = look(host.address, ask=f"20-30,20000-20050,{refused.text('tcp')}")[host.address]
+    assert one.open == PortSet.parse("22")
+    assert one.filtered == refused
+    assert one.closed == one.asked - one.open - one.filtered
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.03])
+@pytest.mark.parametrize("sender", ["icmp", "router"])
+def test_every_refusal_by_icmpv6_is_told_from_a_reset_at_once_and_late(lie, look, sender, delay):
+    refusals = [(1, code) for code in range(8)] + [(3, 0), (3, 1), (4, 0), (4, 1)]  # RFC 4443 section 3
+    rules = [f"{1000 + 20 * at}-{1019 + 20 * at}:{sender}/{kind}/{code}" for at, (kind, code) in enumerate(refusals)]
+    refused = PortSet.parse(f"1000-{999 + 20 * len(refusals)}")
+    with lie("22:open", *rules, "0-65535:closed", delay=delay) as host:
+        one = look(host.address6, ask=f"20-30,20000-20050,{refused.text('tcp')}")[host.address6]
+    assert one.open == PortSet.parse("22")
+    assert one.filtered == refused
+    assert one.closed == one.asked - one.open - one.filtered
+
+
+def test_a_half_dead_host_leaves_what_it_answered_and_the_rest_unknown(lie, look):
+    """It answers about half of what is asked, and then nothing any more."""
+    with lie("22:open", "25:open", "80:open", "0-65535:closed", answers=600) as host:
+        one = look(host.address, ask="1-1000,20000-20199")[host.address]
+    assert one.alive
+    assert len(one.open) + len(one.closed) >= 590
+    assert not one.filtered
+    assert reasons(one) == {"the host stopped answering during the scan": one.asked - one.open - one.closed}
+
+
+def test_a_slow_host_is_seen_as_it_is(lie, look):
+    with lie("22:open", "1000-1099:silent", "0-65535:closed", delay=0.4) as host:
+        one = look(host.address, ask="1-99,1000-1099")[host.address]
+    assert (one.open, one.filtered) == (PortSet.parse("22"), PortSet.parse("1000-1099"))
+    assert one.closed == one.asked - one.open - one.filtered
