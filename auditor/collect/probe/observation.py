@@ -20,6 +20,7 @@ EVERY_PORT = "answers on every port"
 NOT_UDP = "UDP was not asked"
 LIMITED = "the host limits its answers: closed, or dropped before it could answer"
 REFUSED_ON_THE_WAY = f"{NO_ANSWER}: refused by "
+KEPT_IN = "local: this machine's firewall refuses, more than it says"
 GONE = "the host stopped answering during the scan"
 _ZERO = PortSet.of(Port(Protocol.TCP, 0), Port(Protocol.UDP, 0))
 
@@ -146,6 +147,8 @@ def _by_reason(subject: Subject, code: int, prefix: str = "") -> list[Unknown]:
 
 def _lost(subject: Subject) -> str:
     tally = subject.tally
+    if tally.kept_in_last:
+        return KEPT_IN
     return f"loss: {tally.loss:.0%} of all probes go unanswered, too many to call silent ports filtered"
 
 

@@ -48,6 +48,8 @@ class Tally:
     lost_open: int = 0
     asked_last: int = 0
     answered_last: int = 0
+    kept_in_last: int = 0
+    """Probes of the last round that this machine's firewall kept in and said so. Its messages are limited, too."""
 
     @property
     def loss(self) -> float:
@@ -82,9 +84,9 @@ class Tally:
             return Next.ENOUGH
         if self.rounds < 2:
             return Next.ANOTHER
-        settled = self.answered_last <= _TAIL * max(1, self.answers)
+        settled = self.answered_last <= _TAIL * max(1, self.answers) and not self.kept_in_last
         if settled and self.missed(self.loss) < _MISSED:
             return Next.ENOUGH
-        if self.limits_refusals:
+        if self.limits_refusals and not self.kept_in_last:
             return Next.LIMITS_REFUSALS
         return Next.ANOTHER if self.rounds < MOST_ROUNDS else Next.LOST

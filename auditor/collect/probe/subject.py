@@ -42,6 +42,8 @@ _MOST_CHECKS, _MOST_TROUBLES, _MOST_BACKOFF = 4, 2, 32
 _PORT_ZERO: Final = PortSet.parse("0")
 _PATIENT: Final = {"sentinel", "pilot"}
 """Chunks that wait long for a host that has not answered yet, and do not hold up its round."""
+_ENOUGH: Final = 8
+"""So many ports that cannot be asked from here, and no other, decide for the whole address."""
 _CANARY_GROUPS: Final = 4
 _WITNESSES: Final = 3
 _FAR_APART: Final = 512
@@ -203,7 +205,8 @@ class Subject:
                 codes[index], self.reasons[port] = said[port]
             elif index in chunk.reasons:
                 self.reasons[port] = chunk.reasons[index]
-        if codes.count(LOCAL) == len(codes) and not self.alive:
+        kept_in = codes.count(LOCAL)
+        if not self.alive and kept_in == len(codes) and self.states.count(LOCAL) + kept_in >= min(self.size, _ENOUGH):
             self.doomed = next(iter(chunk.reasons.values()), None)
             self.work.clear()
 
@@ -217,6 +220,7 @@ class Subject:
         tally.answers += answered
         tally.opens += opened
         tally.answered_last += answered
+        tally.kept_in_last += codes.count(LOCAL)
         if tally.rounds:
             tally.late += answered
             tally.late_opens += opened
@@ -262,7 +266,7 @@ class Subject:
         if port >= len(self.states):
             return
         before = self.states[port]
-        if before == CLOSED or (before == SILENT and code in {REFUSED, FOREIGN, UNREACHED}):
+        if before == CLOSED or (before == SILENT and code in {REFUSED, FOREIGN, UNREACHED, LOCAL}):
             self.states[port] = code
             self.reasons[port] = reason
             self.tally.answers += (code in ANSWERS) - (before in ANSWERS)
@@ -369,7 +373,7 @@ class Subject:
     def _next_round(self, rest: array[int]) -> None:
         self._rest = array("H")
         self._attempt += 1
-        self.tally.asked_last = self.tally.answered_last = 0
+        self.tally.asked_last = self.tally.answered_last = self.tally.kept_in_last = 0
         known = canaries(self.states, self._named) if self.alive else array("H")
         few = len(known) < CANARIES
         groups = _CANARY_GROUPS if len(rest) >= _CANARY_GROUPS * (_FAR_APART if few else SENTINELS) else 1

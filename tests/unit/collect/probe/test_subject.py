@@ -1,5 +1,6 @@
 """One host's scan, played through without a network: a world that answers as it is told."""
 
+import itertools
 from array import array
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.collect.probe.chunk import CLOSED, FOREIGN, LOCAL, OPEN, REFUSED, RESET, SILENT, UNREACHED
-from auditor.collect.probe.observation import EVERY_PORT, GONE, LIMITED, concluded, interrupted
+from auditor.collect.probe.observation import EVERY_PORT, GONE, KEPT_IN, LIMITED, concluded, interrupted
 from auditor.collect.probe.rounds import Next
 from auditor.collect.probe.subject import Subject
 from auditor.model.evidence import NO_ANSWER
@@ -131,6 +132,25 @@ def test_where_all_opens_are_on_the_policy_s_list_connections_may_be_limited_too
     assert one.open == PortSet.parse("22,77,999,2222")
     assert by_reason(one).keys() == {LIMITED}
     assert not one.filtered
+
+
+@pytest.mark.parametrize("size", [1, 700])
+def test_a_port_that_this_machine_keeps_in_does_not_decide_about_the_others(size):
+    one = play(subject_for("1-30", "22"), lambda port, *_: LOCAL if port == 22 else CLOSED, size=size)
+    assert one.closed == one.asked - PortSet.parse("22")
+    assert by_reason(one) == {"said so": PortSet.parse("22")}
+
+
+def test_where_this_machine_keeps_in_ever_more_the_silent_rest_is_not_filtered():
+    told = itertools.count()
+
+    def world(port, *_):
+        return CLOSED if port < 1000 else LOCAL if next(told) % 10 == 0 else SILENT
+
+    one = play(subject_for(MANY), world)
+    assert not one.filtered
+    assert one.closed == PortSet.parse("1-999")
+    assert by_reason(one).keys() == {"said so", KEPT_IN}
 
 
 def test_what_answers_only_the_second_time_is_found():
