@@ -116,21 +116,23 @@ def test_a_required_port_that_stays_shut_is_a_violation(lab, tmp_path):
     assert ("required-not-open", "443/tcp") in {(f["check"], f["port"]) for f in audit["findings"]}
 
 
-def test_under_loss_both_ways_every_violation_is_still_one(lab):
+@pytest.mark.parametrize(("method", "runs"), [("connect", 5), ("syn", 2)])
+def test_under_loss_both_ways_every_violation_is_still_one(lab, method, runs):
     lab.host("far", "198.51.100.10", routed=True).listen(*(port.number for port in FIFTY))
     lab.router.lose(100, hook="forward")
-    for _ in range(5):
-        one = look("198.51.100.10", ask="1000-1999")
+    for _ in range(runs):
+        one = look("198.51.100.10", ask="1000-1999", method=method)
         assert (one.open, one.unknown) == (FIFTY, ())
         assert any("looked at a second time: 50 (50 as before)" in note for note in one.notes)
 
 
+@pytest.mark.parametrize("method", ["connect", "syn"])
 @pytest.mark.parametrize("address", ["192.0.2.10", "2001:db8::10"])
-def test_the_second_look_comes_from_another_source_port(lab, address):
+def test_the_second_look_comes_from_another_source_port(lab, address, method):
     host = lab.host("web", "192.0.2.10", "2001:db8::10")
     host.listen(22, 80, 1500)
     remember(host)
-    one = look(address, ask="1-2000", max_inflight=2)  # so that every descriptor is used again and again
+    one = look(address, ask="1-2000", method=method, max_inflight=2)  # every descriptor is used again and again
     assert (one.open, one.unknown) == (PortSet.parse("22,80,1500"), ())
     _, sources = syns(host)
     assert all(len(sources[port]) >= 2 for port in (80, 443, 1500)), "surprising: open, and required but closed"

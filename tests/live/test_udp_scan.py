@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from auditor.collect.probe.udp import Budget, scan_joined, scan_udp
 from auditor.model.evidence import NO_ANSWER
 from auditor.model.ports import NO_PORTS, PortSet, Protocol
-from auditor.model.target import Batch, Target
+from auditor.model.target import Batch, Surprises, Target
 
 WEB4, WEB6 = "192.0.2.10", "2001:db8::10"
 LIMITS = "the host limits ICMP"
@@ -422,3 +423,43 @@ def test_tcp_and_udp_of_a_target_come_as_one_observation(lab):
     assert found["mute"].open == PortSet.parse("80")
     assert found["mute"].open_filtered == udp("53-54")
     assert found["mute"].unspoken == udp("54")
+
+
+def confirmed(address, ask, allowed):
+    surprises = Surprises(open=ask - allowed)
+    target = Target(host="web", address=address, ask=ask, surprises=surprises)
+    (seen,) = scan_udp(Batch(targets=[target], vantage="lab", rate=20_000), Watcher())
+    assert_accounted(seen)
+    return seen
+
+
+@pytest.mark.parametrize("address", [WEB4, WEB6])
+def test_an_answer_that_nobody_allows_is_asked_for_again_from_another_source_port(lab, address):
+    host = lab.host("web", WEB4, WEB6)
+    generous(host)
+    respond(host, 500, 999)
+    made = (
+        "add table inet lab\nadd set inet lab seen { type inet_service . inet_service; flags dynamic; size 65535; }\n"
+    )
+    host.run("nft", "-f", "-", given=made)
+    host.firewall("meta l4proto udp add @seen { udp dport . udp sport }")
+    seen = confirmed(address, udp("400-1000"), udp("500"))
+    assert (seen.open, seen.unknown) == (udp("500,999"), ())
+    assert "UDP ports looked at a second time: 1 (1 as before)" in seen.notes
+    sources = re.findall(r"\b999 \. (\d+)", host.run("nft", "list", "set", "inet", "lab", "seen"))
+    assert len(set(sources)) == 2
+
+
+@pytest.mark.parametrize(("then", "stands"), [("reject", False), ("drop", True)])
+def test_an_answer_that_is_taken_back_is_in_doubt_and_one_that_is_not_repeated_stands(lab, then, stands):
+    host = lab.host("web", WEB4)
+    generous(host)
+    respond(host, 999)
+    for _ in range(3):  # on a busy machine the one answer may come too late
+        host.no_firewall()
+        host.firewall(f"udp dport 999 limit rate over 1/hour burst 1 packets {then}")
+        seen = confirmed(WEB4, udp("900-1000"), NO_PORTS)
+        if any("second time" in note for note in seen.notes):
+            break
+    assert seen.open == (udp("999") if stands else NO_PORTS)
+    assert reasons(seen) == ({} if stands else {"looked at twice: open, then closed": udp("999")})

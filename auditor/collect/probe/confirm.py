@@ -49,16 +49,20 @@ class SecondLook:
     """The second look at one host. ``trails`` holds what each port said, in turn, the first look's state before all.
 
     Ports of ``wanted`` ought to be open and were not; the others are surprises. ``before`` counts surprises that have
-    been met again already. :meth:`hear` takes answers, :meth:`go_on` ends a round.
+    been met again already. ``loss`` is the chance that a try goes unanswered; 1: silence says nothing at all. After
+    ``looks`` of them it is enough. :meth:`hear` takes answers, :meth:`go_on` ends a round.
     """
 
-    def __init__(self, first: dict[int, int], wanted: Container[int], *, loss: float, before: int = 0) -> None:
+    def __init__(
+        self, first: dict[int, int], wanted: Container[int], *, loss: float, before: int = 0, looks: int = LOOKS
+    ) -> None:
         self.trails = {port: bytearray([code]) for port, code in first.items()}
         self.todo = array("H", first)
         self._asked = frozenset(first)
         self._wanted = wanted
         self._loss = loss
         self._before = before
+        self._most = looks
         self._looks = self._mute = self._unheard = 0
         self._heard = False
         self._witnesses = self._lost = 0
@@ -104,17 +108,23 @@ class SecondLook:
     def settle(self, states: bytearray, reasons: dict[int, str]) -> int:
         """Write down what has changed; how many more ports are open now (or fewer)."""
         more = 0
-        for port, code in self._changed():
+        for port, code, reason in self.changed():
             more += (code == OPEN) - (states[port] == OPEN)
             states[port] = code
             if code == DOUBTED:
-                reasons[port] = self._reason(port)
+                reasons[port] = reason
         return more
+
+    def changed(self) -> Iterator[tuple[int, int, str]]:
+        """Each port whose state is another than the first look's, that state, and a reason in words."""
+        for port, code in self._results.items():
+            if code != self.trails[port][0]:
+                yield port, code, self._reason(port)
 
     @property
     def note(self) -> str:
         """In one line, how many ports there were and what came of it."""
-        changes = Counter(f"{_WORDS[self.trails[port][0]]}, then {_WORDS[code]}" for port, code in self._changed())
+        changes = Counter(f"{_WORDS[self.trails[port][0]]}, then {_WORDS[code]}" for port, code, _ in self.changed())
         total = len(self.trails) + self._before
         parts = {"as before": total - changes.total() - self._unheard, **dict(sorted(changes.items()))}
         parts["without an answer and left as they were"] = self._unheard
@@ -151,16 +161,10 @@ class SecondLook:
         self._unheard += 1
         return trail[0]
 
-    def _changed(self) -> Iterator[tuple[int, int]]:
-        """Each port whose state is another than the first look's, and that state."""
-        for port, code in self._results.items():
-            if code != self.trails[port][0]:
-                yield port, code
-
     @property
     def _enough(self) -> bool:
         """Whether another round is pointless."""
-        if self._looks >= LOOKS or self._mute >= _SILENT_LOOKS:
+        if self._looks >= self._most or self._mute >= _SILENT_LOOKS:
             return True
         return self._looks >= _SILENT_LOOKS and self._heard and not self._lossy
 

@@ -133,7 +133,9 @@ class Campaign:
         asks = subject.take(granted)
         now = monotonic()
         for number, ask in enumerate(asks):
-            said = self._wire.send(subject.place, ask.port, ask.payload.datagram, wandering=ask.payload.wanders)
+            said = self._wire.send(
+                subject.place, ask.port, ask.payload.datagram, wandering=ask.payload.wanders, again=ask.again
+            )
             if said is Outcome.SENT:
                 self._busy_since = None
                 subject.sent(ask, now)
@@ -187,12 +189,12 @@ class Campaign:
         else:
             port = datagram.port if subject.ledger.index(datagram.port) is not None else None
         if port is not None:
-            self._note(subject, port, OPEN, "", monotonic())
+            self._note(subject, port, OPEN, "", monotonic(), again=datagram.again)
             subject.ledger.identify(port, datagram.data)
 
-    def _note(self, subject: Subject, port: int, code: int, reason: str, now: float) -> None:
+    def _note(self, subject: Subject, port: int, code: int, reason: str, now: float, *, again: bool = False) -> None:
         before = subject.due
-        sample = subject.hear(port, code, reason, now)
+        sample = subject.hear(port, code, reason, now, again=again)
         if sample is not None:
             self._group.add(sample)
         if subject.due is not None and subject.due != before:

@@ -8,7 +8,7 @@ from collections import Counter
 from itertools import compress
 from typing import TYPE_CHECKING, Final
 
-from auditor.collect.probe.chunk import CLOSED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNASKED, UNREACHED
+from auditor.collect.probe.chunk import CLOSED, DOUBTED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNASKED, UNREACHED
 from auditor.collect.probe.udp.rounds import Tally
 from auditor.collect.probe.udp.table import questions
 from auditor.model.evidence import ServiceSeen
@@ -108,6 +108,14 @@ class Ledger:
             tally.late_refusals += late
         if code == REFUSED:
             self._remark(reason)
+
+    def revise(self, index: int, code: int, reason: str) -> None:
+        """What a port has come to after a second look, whatever it was before."""
+        self.tally.opens += (code == OPEN) - (self.states[index] == OPEN)
+        self.states[index] = code
+        if code == DOUBTED:
+            self.reasons[index] = reason
+            self.services.pop(self.plan.ports[index], None)
 
     def _remark(self, reason: str) -> None:
         if reason in self.remarks or len(self.remarks) < _REMARKS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from auditor.collect.probe.chunk import CLOSED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNREACHED
+from auditor.collect.probe.chunk import CLOSED, DOUBTED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNREACHED
 from auditor.collect.probe.icmp import NO_NEIGHBOUR
 from auditor.collect.probe.local import silent_neighbours
 from auditor.collect.probe.observation import REFUSED_ON_THE_WAY
@@ -40,7 +40,8 @@ def concluded(subject: Subject, vantage: str | None) -> Observation:
 def interrupted(subject: Subject, vantage: str | None, reason: str) -> Observation:
     """What is known of a subject whose scan was broken off: answers count, silence does not."""
     ledger = subject.ledger
-    known = ledger.ports_with(OPEN) | ledger.ports_with(CLOSED) | _refused(subject) | ledger.ports_with(LOCAL)
+    known = ledger.ports_with(OPEN) | ledger.ports_with(CLOSED) | _refused(subject)
+    known |= ledger.ports_with(LOCAL) | ledger.ports_with(DOUBTED)
     return _observation(subject, vantage, NO_PORTS, [Unknown(ports=asked_of(subject.target) - known, reason=reason)])
 
 
@@ -70,7 +71,8 @@ def _observation(
     finished: datetime | None = None,
 ) -> Observation:
     ledger = subject.ledger
-    unknown += (Unknown(ports=ports, reason=reason) for ports, reason in ledger.by_reason(LOCAL))
+    unspeaking = (*ledger.by_reason(LOCAL), *ledger.by_reason(DOUBTED))
+    unknown += (Unknown(ports=ports, reason=reason) for ports, reason in unspeaking)
     return Observation(
         host=subject.target.host,
         address=subject.target.address,
@@ -116,5 +118,7 @@ def _notes(subject: Subject) -> tuple[str, ...]:
         notes.append(f"UDP: loss {tally.loss:.1%}, {tally.passes} passes")
     if subject.limited:
         notes.append("UDP: the host limits how many closed ports it tells of a second")
+    if subject.second_look is not None:
+        notes.append(f"UDP {subject.second_look.note}")
     notes += [f"{number} UDP ports refused by {reason}" for reason, number in subject.ledger.remarks.most_common(8)]
     return tuple(notes)

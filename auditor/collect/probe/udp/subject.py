@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from auditor.collect.probe.chunk import CLOSED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNREACHED
+from auditor.collect.probe.chunk import CLOSED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNASKED, UNREACHED
+from auditor.collect.probe.confirm import SecondLook
 from auditor.collect.probe.pacing import RoundTrip
 from auditor.collect.probe.udp.asking import plan
 from auditor.collect.probe.udp.ledger import REFUSALS, Ledger
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _ZERO: Final = PortSet.of(Port(Protocol.UDP, 0))
 _SAMPLED: Final = 64
 _FEW_CANARIES: Final = 4
+_LOOKS: Final = 3
 _TRICKLE_PASS: Final = 1
 """How patient the trickle is: as the second pass."""
 
@@ -38,11 +41,12 @@ class Budget(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """One datagram to send: to the port that stands ``at`` this index."""
+    """One datagram to send: to the port that stands ``at`` this index. ``again``: for the second look."""
 
     at: int
     port: int
     payload: Payload
+    again: bool = False
 
 
 class Subject:
@@ -83,6 +87,8 @@ class Subject:
         self._voice: dict[int, int] = {}
         self._tries: Counter[int] = Counter()
         self._trickle: Trickle | None = None
+        self.second_look: SecondLook | None = None
+        self._said_again: dict[int, int] = {}
 
     def begin(self, now: float) -> None:
         """Take the memory it needs and line up the first pass."""
@@ -121,12 +127,16 @@ class Subject:
         indexes = self._work[self._at : self._at + most]
         self._at += len(indexes)
         ports = self.plan.ports
-        return [Ask(index, ports[index], self._question(index)) for index in indexes]
+        again = self.second_look is not None
+        return [Ask(index, ports[index], self._question(index), again) for index in indexes]
 
     def sent(self, ask: Ask, now: float) -> None:
         """It is on its way."""
         self._last_sent = now
         self._outstanding += 1
+        if ask.again:
+            self._said_again[ask.port] = SILENT
+            return
         index, ledger = ask.at, self.ledger
         known = ledger.answered(index)
         if known:
@@ -140,6 +150,9 @@ class Subject:
     def refused_here(self, ask: Ask, reason: str, now: float) -> None:
         """This machine does not send it, and says why."""
         self._last_sent = now
+        if ask.again:
+            self._said_again[ask.port] = LOCAL
+            return
         self.ledger.doubt(ask.at, LOCAL, reason)
         if self._trickle is not None:
             self._trickle.heard(ask.at, now, refusal=False)
@@ -177,8 +190,11 @@ class Subject:
         asked = [one for one in sorted(WANDERERS) if self.ledger.index(one) is not None]
         return port if port in asked else next(iter(asked), None)
 
-    def hear(self, port: int, code: int, reason: str, now: float) -> float | None:
-        """An answer about a port; the round trip in seconds where it can be told."""
+    def hear(self, port: int, code: int, reason: str, now: float, *, again: bool = False) -> float | None:
+        """An answer about a port; the round trip in seconds where it can be told. ``again``: to the second look's."""
+        if port in self._said_again:
+            self._hear_again(port, code, now, late=code == OPEN and not again)
+            return None
         ledger = self.ledger
         index = ledger.index(port)
         if index is None:
@@ -206,6 +222,16 @@ class Subject:
         self.round_trip.add(now - sent)
         return now - sent
 
+    def _hear_again(self, port: int, code: int, now: float, *, late: bool) -> None:
+        """The same during the second look: what comes late to the first one's questions is none of its business."""
+        before = self._said_again[port]
+        if late or before in {UNASKED, OPEN}:
+            return
+        self._said_again[port] = code
+        self._outstanding -= before == SILENT
+        if self._outstanding <= 0 and self.due is not None and not self._held_back:
+            self.due = now
+
     # -- passes --------------------------------------------------------------------------------------------------
 
     def advance(self, now: float) -> bool:
@@ -217,6 +243,8 @@ class Subject:
         if self._held_back:
             self._work, self._held_back = self._held_back, array("H")
             self.due = None
+        elif self.second_look is not None:
+            self._end_look(self.second_look, now)
         elif self._trickle is not None:
             self._step(self._trickle, now)
         else:
@@ -230,7 +258,7 @@ class Subject:
         tally.passes += 1
         doubts = self.ledger.doubtful(self.own)
         if not doubts:
-            self.finished = True
+            self._look_again(now)
             return
         decision = tally.decide(len(doubts))
         tally.answered_last = 0
@@ -251,7 +279,7 @@ class Subject:
                 self._trickle = self._slow_part(doubts, now)
                 self._step(self._trickle, now)
             case Next.ENOUGH:
-                self.finished = True
+                self._look_again(now)
 
     def _ever_sent(self, doubts: Sequence[int]) -> bool:
         return self.alive or any(self.ledger.states[one] != LOCAL for one in doubts)
@@ -292,6 +320,48 @@ class Subject:
         self._canaries.clear()
         self._unheard.clear()
 
+    # -- the second look -----------------------------------------------------------------------------------------
+
+    def _look_again(self, now: float) -> None:
+        """All that can be learned is: what would change the verdict is asked once more, from other sockets.
+
+        An answer over UDP is something that a service made up for the question. Services limit how often they answer
+        one asker, so silence takes nothing back; that nobody listens does.
+        """
+        self.finished = True
+        if not self.alive:
+            return
+        ledger, surprises = self.ledger, self.target.surprises
+        opens = ledger.ports_with(OPEN) & surprises.open
+        shut = PortSet() if self.limited else ledger.ports_with(SILENT)
+        for code in (CLOSED, REFUSED, FOREIGN, UNREACHED):
+            shut |= ledger.ports_with(code)
+        wanted = frozenset(port.number for port in shut & surprises.shut)
+        ports = sorted({port.number for port in opens} | wanted)
+        if ports:
+            first = {port: ledger.states[self._index(port)] for port in ports}
+            self.second_look = SecondLook(first, wanted, loss=1.0, looks=_LOOKS)
+            self._ask_again(self.second_look, now)
+
+    def _ask_again(self, look: SecondLook, at: float) -> None:
+        self.finished = False
+        self._said_again = dict.fromkeys(look.todo, UNASKED)
+        self._ask([self._index(port) for port in look.todo], at=at)
+
+    def _end_look(self, look: SecondLook, now: float) -> None:
+        look.hear(self._said_again.keys(), self._said_again.values())
+        pause = look.go_on()
+        if look.todo:
+            self._ask_again(look, now + pause)
+            return
+        self._said_again = {}
+        for port, code, reason in look.changed():
+            self.ledger.revise(self._index(port), code, reason)
+        self.finished = True
+
+    def _index(self, port: int) -> int:
+        return bisect_left(self.plan.ports, port)
+
     # -- the slow part -------------------------------------------------------------------------------------------
 
     def _slow_part(self, doubts: Sequence[int], now: float) -> Trickle:
@@ -310,7 +380,7 @@ class Subject:
         group = trickle.step(now)
         if trickle.finished:
             self.ledger.shown_silent = frozenset(trickle.shown_silent)
-            self.finished = True
+            self._look_again(now)
             return
         self._sent_at.clear()
         self._tries.update(group)

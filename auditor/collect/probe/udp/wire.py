@@ -3,7 +3,7 @@
 One unconnected socket a family asks every port of every host. The kernel keeps the ICMP messages about its datagrams
 in its error queue (ip(7), IP_RECVERR; ipv6(7), IPV6_RECVERR); an entry names the destination that it is about. Services
 that answer from another port than the one asked have a second socket to themselves, so that their answers are known
-by where they arrive.
+by where they arrive; and the second look has sockets, and so source ports, of its own.
 """
 
 from __future__ import annotations
@@ -43,12 +43,13 @@ class Place(NamedTuple):
 
 
 class Datagram(NamedTuple):
-    """What came back. ``wandering``: on the socket of services that answer from another port."""
+    """What came back. ``wandering``: at the socket for services that answer from another port; ``again``: see `Ask`."""
 
     place: Place
     port: int
     data: bytes
     wandering: bool
+    again: bool = False
 
 
 class Outcome(Enum):
@@ -59,25 +60,35 @@ class Outcome(Enum):
     """No room just now: try again in a moment."""
 
 
+class _Kind(NamedTuple):
+    """What a socket is for: its family, services that answer from another port, the second look."""
+
+    six: bool
+    wandering: bool
+    again: bool
+
+
 class Wire:
     """The open sockets. Close it."""
 
     def __init__(self) -> None:
-        self._sockets: dict[tuple[bool, bool], socket.socket] = {}
-        self._by_descriptor: dict[int, tuple[socket.socket, bool]] = {}
+        self._sockets: dict[_Kind, socket.socket] = {}
+        self._by_descriptor: dict[int, tuple[socket.socket, _Kind]] = {}
         self._poll = select.poll()
         self._errors: list[tuple[Place, Message]] = []
 
-    def send(self, place: Place, port: int, data: bytes, *, wandering: bool = False) -> Outcome | str:
+    def send(
+        self, place: Place, port: int, data: bytes, *, wandering: bool = False, again: bool = False
+    ) -> Outcome | str:
         """Send one datagram; a text says why this machine does not.
 
         An error of the socket may be about an earlier datagram (udp(7)): then it is taken in, and this one goes again.
         """
-        six = ":" in place.host
-        sock = self._sockets.get((six, wandering)) or self._open(six=six, wandering=wandering)
+        kind = _Kind(":" in place.host, wandering, again)
+        sock = self._sockets.get(kind) or self._open(kind)
         if sock is None:
             return "local: no socket could be opened"
-        address = (place.host, port, 0, place.scope) if six else (place.host, port)
+        address = (place.host, port, 0, place.scope) if kind.six else (place.host, port)
         reason = ""
         for _ in range(_TRIES):
             try:
@@ -108,7 +119,7 @@ class Wire:
 
     def datagrams(self) -> Iterator[Datagram]:
         """What has come back; a flood is left in the queue for the next call."""
-        for sock, wandering in self._by_descriptor.values():
+        for sock, kind in self._by_descriptor.values():
             for _ in range(_AT_ONCE):
                 try:
                     data, address = sock.recvfrom(_LONGEST)
@@ -116,14 +127,14 @@ class Wire:
                     break
                 except OSError:  # about a datagram of ours: the error queue has it
                     continue
-                yield Datagram(_place(address), address[1], data, wandering)
+                yield Datagram(_place(address), address[1], data, kind.wandering, kind.again)
 
     def own_ports(self, *, six: bool) -> frozenset[int]:
         """The ports that our sockets of a family are bound to, opened if need be."""
-        for wandering in (False, True):
-            if (six, wandering) not in self._sockets:
-                self._open(six=six, wandering=wandering)
-        return frozenset(sock.getsockname()[1] for (family, _), sock in self._sockets.items() if family is six)
+        for kind in (_Kind(six, wandering, again) for wandering in (False, True) for again in (False, True)):
+            if kind not in self._sockets:
+                self._open(kind)
+        return frozenset(sock.getsockname()[1] for kind, sock in self._sockets.items() if kind.six is six)
 
     def close(self) -> None:
         """Close all sockets."""
@@ -132,7 +143,8 @@ class Wire:
         self._sockets.clear()
         self._by_descriptor.clear()
 
-    def _open(self, *, six: bool, wandering: bool) -> socket.socket | None:
+    def _open(self, kind: _Kind) -> socket.socket | None:
+        six = kind.six
         try:
             sock = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         except OSError:
@@ -149,8 +161,8 @@ class Wire:
         except OSError:
             sock.close()
             return None
-        self._sockets[six, wandering] = sock
-        self._by_descriptor[sock.fileno()] = (sock, wandering)
+        self._sockets[kind] = sock
+        self._by_descriptor[sock.fileno()] = (sock, kind)
         self._poll.register(sock.fileno(), select.POLLIN)
         return sock
 

@@ -33,13 +33,13 @@ class FakeWire:
         self.closed = False
         FakeWire.last = self
 
-    def send(self, place, port, data, *, wandering=False):
+    def send(self, place, port, data, *, wandering=False, again=False):
         if self.busy:
             type(self).busy -= 1
             return Outcome.BUSY
         self.sent.append((place.host, port))
         if port in self.talkers:
-            self._data.append(Datagram(place, port, data, wandering))
+            self._data.append(Datagram(place, port, data, wandering, again))
         else:
             sender = self.refuser or place.host
             self._errors.append((place, Message(place.host, port, socket.AF_INET, 3, 3, sender)))
