@@ -271,6 +271,23 @@ class Lab:
             host.ip("route", "replace", gateway, "dev", "eth0")
             host.ip("route", "replace", "::/0" if ":" in address else "0.0.0.0/0", "via", gateway, "dev", "eth0")
             command("ip", "route", "replace", address, "via", gateway)
+            _await_way(address)
+
+
+def _await_way(address: str, seconds: float = 3.0) -> None:
+    """Until the host refuses a datagram: the first neighbour solicitations of a new link can get lost."""
+    deadline = time.monotonic() + seconds
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(0.05)
+        while time.monotonic() < deadline:
+            try:
+                sock.connect((address, 9))
+                sock.send(b"")
+                sock.recv(1)
+            except ConnectionRefusedError:
+                return
+            except OSError:
+                continue
 
 
 def _source(address: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,12 @@ from auditor.model.ports import PortSet
 OPEN = PortSet.parse("22,80,443,5000,33333,50001,65535")
 PORTS = tuple(port.number for port in OPEN)
 SOME = "20-30,80,443,1000-1100,5000,33333,50001,65535"
+
+
+@pytest.fixture(params=["connect", "syn"])
+def look(look, request):
+    """Every method tells the same."""
+    return partial(look, method=request.param)
 
 
 def reasons(observation):

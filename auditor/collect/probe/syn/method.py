@@ -32,7 +32,9 @@ _BURST: Final = 512
 _GROW_WAIT: Final = 0.002
 _LOOK: Final = 0.1
 _AGAIN: Final = 0.02
-_TRIES: Final = 20
+_UNSENT: Final = 200
+"""Times of trying to send: for the three seconds that the kernel looks for a neighbour, it keeps packets back."""
+_UNHEARD: Final = 5
 _PASSES: Final = 16
 """Source ports for passes over a host; the others are for single probes, as of canaries."""
 _SHORTAGE: Final = frozenset({EAGAIN, ENOBUFS, ENOMEM})
@@ -284,17 +286,17 @@ class Syn:
 
     def _unsent(self, flight: _Flight, index: int, error: int, now: float) -> None:
         """The machine is short of something: ask again soon. What its firewall or routes refuse is its own matter."""
-        if error in ROUTE_ERRORS or not self._once_more(flight, index, now):
+        if error in ROUTE_ERRORS or not self._once_more(flight, index, _UNSENT, now):
             reason = ROUTE_ERRORS.get(error) or f"local: {os.strerror(error)}"
             self._settle(flight.chunk, index, LOCAL, reason)
 
-    def _once_more(self, flight: _Flight, index: int, now: float) -> bool:
-        """Have a probe sent again, unless that has been done too often."""
+    def _once_more(self, flight: _Flight, index: int, most: int, now: float) -> bool:
+        """Have a probe sent again, unless that has been done so often."""
         key = flight.chunk, index
         tries = self._tries[key] = self._tries.get(key, 0) + 1
-        if tries <= _TRIES:
+        if tries <= most:
             self._again.append(_Again(flight, index, now + _AGAIN))
-        return tries <= _TRIES
+        return tries <= most
 
     def _try_again(self, now: float) -> None:
         for _ in range(min(len(self._again), _BURST)):
@@ -412,6 +414,6 @@ class Syn:
         codes = chunk.codes
         silent = [index for index in range(burst.low, burst.high) if not codes[index]]
         if burst.sent <= self._lost_at:
-            silent = [index for index in silent if not self._once_more(burst.flight, index, now)]
+            silent = [index for index in silent if not self._once_more(burst.flight, index, _UNHEARD, now)]
         for index in silent:
             self._settle(chunk, index, SILENT)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from auditor.collect.probe.syn.packet import Refusal, Template
 
 _PROTOCOLS: Final = {int(socket.AF_INET): ETH_P_IP, int(socket.AF_INET6): ETH_P_IPV6}
+_SO_SNDBUFFORCE: Final = 32  # <asm-generic/socket.h>
+_ROOM: Final = 16 << 20
 
 Name = tuple[str, int] | tuple[str, int, int, int]
 
@@ -68,6 +70,7 @@ class Wire:
         ring = self._rings[family] = Ring(_PROTOCOLS[family], self._sources.ports)
         out = self._out[family] = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
         out.setblocking(False)  # noqa: FBT003 - the socket module's own way
+        _make_room(out)
         return ring.descriptor
 
     def send(self, family: int, name: Name, template: Template, ports: Sequence[int]) -> tuple[int, int]:
@@ -124,3 +127,11 @@ class Wire:
                     yield sender, mine, port, acknowledged, flags
             elif (refusal := refusal6(memory, at, length)) is not None:
                 self.refusals.append((socket.AF_INET6, refusal))
+
+
+def _make_room(out: socket.socket) -> None:
+    """Have the packets that the kernel keeps back for a neighbour it does not find leave room for all others."""
+    try:
+        out.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _ROOM)
+    except PermissionError:  # it takes CAP_NET_ADMIN; without, as much as everybody may have
+        out.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
