@@ -18,6 +18,7 @@ from auditor.model.ports import PortSet
 HOST4, HOST6 = "192.0.2.10", "2001:db8::10"
 FAR4, FAR6 = "198.51.100.10", "2001:db8:1::10"
 FIFTY = PortSet.numbers(range(1000, 2000, 20))
+TEXT = {"capture_output": True, "text": True}
 FEW = PortSet.parse("22,80,443,5000")
 
 
