@@ -59,13 +59,14 @@ class Target:
 class Batch:
     """Targets to probe together from one vantage.
 
-    ``rate`` in packets a second over all targets (None: uncapped); ``timeout`` in seconds for one answer. ``method``
-    says how a TCP port is asked: ``connect``, or ``syn``, which needs privilege.
+    ``rate`` in packets a second over all targets, ``host_rate`` to each of them (None: uncapped); ``timeout`` in
+    seconds for one answer. ``method`` says how a TCP port is asked: ``connect``, or ``syn``, which needs privilege.
     """
 
     targets: Sequence[Target]
     vantage: str | None = None
     rate: int | None = None
+    host_rate: int | None = None
     timeout: float = 2.0
     max_inflight: int | None = None
     method: str = "connect"

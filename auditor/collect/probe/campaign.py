@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from auditor.collect.probe.dealing import Dealer
 from auditor.collect.probe.helper import Helper, News
 from auditor.collect.probe.methods import method_named
-from auditor.collect.probe.pacing import FIRST_WAIT, RoundTrip, TokenBucket, patience
+from auditor.collect.probe.pacing import FIRST_WAIT, HASTY_WAIT, RoundTrip, patience
 from auditor.collect.probe.rounds import Next
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections import deque
+    from collections.abc import Callable, Iterator
 
     from auditor.collect.probe.chunk import Chunk
     from auditor.collect.probe.icmp import Message
     from auditor.collect.probe.methods import Method
     from auditor.collect.probe.subject import Subject
-    from auditor.model.target import Batch, Observer
+    from auditor.model.target import Batch, Observer, Target
 
-_STATES: Final = 64 << 20
+_STATES: Final = 128 << 20
 """Bytes for the states of the subjects under way; the others wait their turn."""
+_BYTES: Final = 5
+"""Bytes a port: its state, and a place in the list of what is to be asked, and of what has to be asked again."""
 _LARGE, _SMALL, _AWAY, _SHARED = 512, 16, 256, 4096
 _WORTH_HELP: Final = 20_000
 _FAST: Final = 50_000
@@ -38,16 +41,21 @@ _PATIENT: Final = {"sentinel", "pilot"}
 class Campaign:
     """Scans subjects; iterate to get each when it is finished. ``active`` are under way, ``waiting`` not begun."""
 
-    def __init__(self, waiting: deque[Subject], batch: Batch, observer: Observer, *, descriptors: int) -> None:
+    def __init__(
+        self,
+        waiting: deque[Target],
+        subject_of: Callable[[Target], Subject],
+        batch: Batch,
+        observer: Observer,
+        *,
+        descriptors: int,
+    ) -> None:
         self.waiting = waiting
         self.active: dict[int, Subject] = {}
+        self._subject_of = subject_of
         self._batch = batch
         self._observer = observer
-        self._bucket = TokenBucket(batch.rate)
-        self._starved = False
         self._group = RoundTrip()
-        self._ready: deque[Subject] = deque()
-        self._listed: set[int] = set()
         self._later: list[tuple[float, int, Subject]] = []
         self._by_host: dict[str, list[Subject]] = {}
         self._said: dict[str, dict[int, tuple[int, str]]] = {}
@@ -60,10 +68,11 @@ class Campaign:
         self._method = method_named(batch.method)
         most = self._method.most
         window = min(batch.max_inflight or 2 * most, 2 * most)
-        if self._method.a_descriptor_each:
-            window = min(window, descriptors)
-        self._helped = _worth_help(batch) and window >= 256
-        self._window = min(most, window // 2 if self._helped else window)
+        self._helped = _worth_help(batch) and min(window, descriptors) >= 256
+        self._window = window // 2 if self._helped else window
+        if self._method.a_descriptor_each:  # as many again in the second process
+            self._window = min(self._window, descriptors)
+        self._dealer: Dealer[Subject] = Dealer(batch, self._window * (2 if self._helped else 1))
         self._helper: Helper | None = None
 
     def __iter__(self) -> Iterator[Subject]:
@@ -93,58 +102,44 @@ class Campaign:
     def _admit(self) -> None:
         """Begin with as many subjects as memory allows."""
         while self.waiting and (self._bytes < _STATES or not self.active):
-            subject = self.waiting.popleft()
+            subject = self._subject_of(self.waiting.popleft())
             subject.begin()
             self.active[id(subject)] = subject
             self._by_host.setdefault(subject.host, []).append(subject)
-            self._bytes += len(subject.states)
+            self._bytes += _BYTES * len(subject.states)
+            self._dealer.join(subject)
             self._enlist(subject)
 
     def _enlist(self, subject: Subject) -> None:
-        if subject.hungry and id(subject) not in self._listed:
-            self._listed.add(id(subject))
-            self._ready.append(subject)
+        self._dealer.enlist(subject, last=subject.unheard)
 
     def _take_here(self) -> Chunk | None:
         return self._take(away=False)
 
     def _take(self, *, away: bool) -> Chunk | None:
         """The next chunk, of the subject whose turn it is; None where there is nothing to do or no permission now."""
-        self._starved = False
-        for _ in range(len(self._ready)):
-            subject = self._ready.popleft()
-            if not subject.hungry:
-                self._listed.discard(id(subject))
-                continue
-            if away and not self._may_go(subject):
-                self._ready.append(subject)
-                continue
-            chunk = self._cut(subject, away=away)
-            if chunk is None:
-                self._ready.appendleft(subject)
-                return None
-            self._listed.discard(id(subject))
-            self._enlist(subject)
-            return chunk
-        return None
+        now = monotonic()
+        subject = self._dealer.pick(now, self._may_go) if away else self._dealer.pick(now)
+        if subject is None:
+            return None
+        chunk = self._cut(subject, now, away=away)
+        self._enlist(subject)
+        return chunk
 
     def _may_go(self, subject: Subject) -> bool:
         """Whether the second process can ask it: it cannot learn meanwhile how long to wait."""
-        return subject.work[0].role not in _PATIENT and bool(subject.round_trip or self._group)
+        if not subject.hungry:
+            return True
+        return subject.work[0].role not in _PATIENT and bool(subject.round_trip or self._group or subject.silent)
 
-    def _cut(self, subject: Subject, *, away: bool) -> Chunk | None:
+    def _cut(self, subject: Subject, now: float, *, away: bool) -> Chunk:
         left = len(subject.work[0].ports)
         share = max(_AWAY if away else _SMALL, min(_LARGE, _SHARED // len(self.active)))
         if away:  # towards the end in small pieces, so that neither process waits long for the other
             share = min(share, max(_SMALL, left // 8))
-        most = min(share, left, max(1, subject.cap - subject.outstanding))
-        granted = self._bucket.take(most, monotonic())
-        if not granted:
-            self._starved = True
-            return None
+        granted = self._dealer.grant(subject, min(share, left, max(1, subject.cap - subject.outstanding)), now)
         self._number += 1
-        role = subject.work[0].role
-        chunk = subject.next(self._number, granted, self._timeout(subject, role))
+        chunk = subject.next(self._number, granted, self._timeout(subject, subject.work[0].role))
         self._owner[chunk.number] = subject
         return chunk
 
@@ -152,18 +147,17 @@ class Campaign:
         ceiling = self._batch.timeout
         if role in _PATIENT and not subject.round_trip:
             return min(ceiling, FIRST_WAIT)
+        if subject.tally.rounds == 1 and not (subject.alive or subject.round_trip or self._group):
+            return min(ceiling, HASTY_WAIT)
         passes = subject.tally.rounds if subject.alive else min(1, subject.tally.rounds)
         wait = patience(subject.round_trip, self._group, passes, ceiling)
         return min(ceiling, wait * subject.backoff)
 
     def _patience(self) -> float:
         """How long nothing can happen but an answer or a timeout."""
-        wait = _REPORT_EVERY
-        if self._starved:
-            wait = min(wait, self._bucket.pause)
-        if self._later:
-            wait = min(wait, max(0.0, self._later[0][0] - monotonic()))
-        return wait
+        now = monotonic()
+        wait = min(_REPORT_EVERY, self._dealer.pause(now))
+        return min(wait, max(0.0, self._later[0][0] - now)) if self._later else wait
 
     # -- gathering -----------------------------------------------------------------------------------------------
 
@@ -191,6 +185,7 @@ class Campaign:
         touched = {}
         for chunk in news.finished:
             subject = self._owner.pop(chunk.number)
+            self._dealer.give_back(subject, len(chunk.ports))
             subject.absorb(chunk, self._said.get(subject.host, {}))
             touched[id(subject)] = subject
         return list(touched.values())
@@ -222,6 +217,7 @@ class Campaign:
         helper.close()
         for chunk in helper.given.values():
             subject = self._owner.pop(chunk.number)
+            self._dealer.give_back(subject, len(chunk.ports))
             subject.take_back(chunk)
             self._enlist(subject)
         self._observer.say("the scanner's second process is gone; the first one goes on alone")
@@ -234,12 +230,16 @@ class Campaign:
         subject.sample(seconds, self._timeout(subject))
         self._group.add(seconds)
         if first:
+            self._enlist(subject)
             for other in subject.chunks.values():  # those in the second process keep theirs
                 other.timeout = self._timeout(subject)
 
     def _note(self, message: Message, code: int, reason: str) -> None:
+        subjects = self._by_host.get(message.host)
+        if subjects is None:  # late, about a host that is done with
+            return
         self._said.setdefault(message.host, {})[message.port] = (code, reason)
-        for subject in self._by_host.get(message.host, ()):
+        for subject in subjects:
             subject.contradict(message.port, code, reason)
 
     def _advance(self, subject: Subject, now: float) -> Iterator[Subject]:
@@ -256,12 +256,13 @@ class Campaign:
 
     def _retire(self, subject: Subject) -> None:
         del self.active[id(subject)]
+        self._dealer.leave(subject)
         same = self._by_host[subject.host]
         same.remove(subject)
         if not same:
             del self._by_host[subject.host]
             self._said.pop(subject.host, None)
-        self._bytes -= len(subject.states)
+        self._bytes -= _BYTES * len(subject.states)
         self._done += subject.size
         self._opened += subject.tally.opens
         self._admit()
@@ -278,5 +279,6 @@ class Campaign:
 
 def _worth_help(batch: Batch) -> bool:
     """Whether a second process pays: much to do, nothing to hold it back, and a processor for it."""
-    unhurried = batch.rate is not None and batch.rate < _FAST
+    host_rate = batch.host_rate * len(batch.targets) if batch.host_rate else _FAST
+    unhurried = min(_FAST if batch.rate is None else batch.rate, host_rate) < _FAST
     return batch.probes >= _WORTH_HELP and not unhurried and len(os.sched_getaffinity(0)) > 1

@@ -74,7 +74,7 @@ class Connect:
     contradict a chunk that was finished before: an ICMP refusal looks like a RST at first.
     """
 
-    most: ClassVar[int] = 4096
+    most: ClassVar[int] = 12_288
     """So many probes under way at once in one process: each connection holds some 6 KB of kernel memory."""
     a_descriptor_each: ClassVar[bool] = True
 

@@ -13,14 +13,17 @@ from auditor.collect.probe.icmp import NO_NEIGHBOUR
 from auditor.collect.probe.local import is_local, lets_out, many_descriptors, silent_neighbours
 from auditor.collect.probe.observation import concluded, interrupted, nothing_to_ask, unasked
 from auditor.collect.probe.subject import Subject
+from auditor.collect.probe.turns import fairly
 from auditor.model.evidence import NO_ANSWER, Completion, Kind, Observation, Origin
 from auditor.model.network import parse_address
+from auditor.model.ports import PortSet, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from auditor.model.target import Batch, Observer, Target
 
+_PORT_ZERO = PortSet.parse("0")
 _INTERRUPTED = "interrupted"
 _FIREWALL = "local: this machine's firewall does not let the packet out"
 _NO_ZONE = "local: there is no such network interface as the address names"
@@ -48,17 +51,12 @@ class LiveScan:
     def __iter__(self) -> Iterator[Observation]:
         """One observation a target, as each is finished."""
         self.completion = Completion(complete=False, reason=_INTERRUPTED)
-        subjects: deque[Subject] = deque()
-        at_once: list[Observation] = []
-        for target in self._batch.targets:
-            ready = self._subject(target)
-            if isinstance(ready, Subject):
-                subjects.append(ready)
-            else:
-                at_once.append(ready)
+        at_once, ready = self._sorted_out()
         self._unbegun.clear()
         with many_descriptors() as descriptors:
-            self._campaign = Campaign(subjects, self._batch, self._observer, descriptors=descriptors)
+            self._campaign = Campaign(
+                deque(fairly(ready)), _subject, self._batch, self._observer, descriptors=descriptors
+            )
             try:
                 yield from at_once
                 for subject in self._campaign:
@@ -74,21 +72,41 @@ class LiveScan:
         for target in self._unbegun:
             yield unasked(target, vantage, _INTERRUPTED)
         if self._campaign is not None:
-            for subject in (*self._campaign.active.values(), *self._campaign.waiting):
+            for subject in self._campaign.active.values():
                 yield interrupted(subject, vantage, _INTERRUPTED)
+            for target in self._campaign.waiting:
+                yield unasked(target, vantage, _INTERRUPTED)
 
-    def _subject(self, target: Target) -> Subject | Observation:
-        address, _, zone = target.address.partition("%")
-        parsed = parse_address(address)
-        scope = None
-        if parsed.version == 6:
-            try:
-                scope = (int(zone) if zone.isdigit() else socket.if_nametoindex(zone)) if zone else 0
-            except OSError:
-                return unasked(target, self._batch.vantage, _NO_ZONE)
-        host = str(parsed)
-        subject = Subject(target, host, scope, local=is_local(host, scope))
-        return subject if subject.size else nothing_to_ask(target, self._batch.vantage)
+    def _sorted_out(self) -> tuple[list[Observation], list[Target]]:
+        """What is known of targets that cannot be asked, or need not; and the others."""
+        at_once: list[Observation] = []
+        ready: list[Target] = []
+        for target in self._batch.targets:
+            if _scope(target.address) is None:
+                at_once.append(unasked(target, self._batch.vantage, _NO_ZONE))
+            elif not target.ask.only(Protocol.TCP) - _PORT_ZERO:
+                at_once.append(nothing_to_ask(target, self._batch.vantage))
+            else:
+                ready.append(target)
+        return at_once, ready
+
+
+def _scope(address: str) -> int | None:
+    """The number of the zone that an address names, 0 where it names none; None: there is no such zone here."""
+    literal, _, zone = address.partition("%")
+    if parse_address(literal).version == 4 or not zone:
+        return 0
+    try:
+        return int(zone) if zone.isdigit() else socket.if_nametoindex(zone)
+    except OSError:
+        return None
+
+
+def _subject(target: Target) -> Subject:
+    """What keeps the state of an address. A zone that has gone since counts as none."""
+    literal = parse_address(target.address.partition("%")[0])
+    host, scope = str(literal), None if literal.version == 4 else _scope(target.address) or 0
+    return Subject(target, host, scope, local=is_local(host, scope))
 
 
 def _silence(subject: Subject) -> str:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 FIRST_WAIT = 0.75
 """Seconds to wait for an answer while nothing is known of the way there: a satellite's round trip."""
+HASTY_WAIT = 0.25
+"""The same, where a more patient pass is still to come."""
 _FLOOR, _FLOOR_TOP = 0.025, 0.1
 _BUCKET = 0.01
 _TICK = 0.002
@@ -17,31 +19,43 @@ T = TypeVar("T")
 
 
 class TokenBucket:
-    """Packets that may leave now. A hundredth of a second's worth can be saved up. ``rate`` None: no limit."""
+    """Packets that may leave now. ``rate`` None: no limit.
+
+    ``depth`` seconds' worth can be saved up, a hundredth unless told otherwise, and always one packet.
+    """
 
     __slots__ = ("_at", "_depth", "_rate", "_tokens")
 
-    def __init__(self, rate: int | None) -> None:
+    def __init__(self, rate: int | None, *, depth: float = _BUCKET) -> None:
         self._rate = rate
-        self._depth = max(1.0, (rate or 0) * _BUCKET)
+        self._depth = max(1.0, (rate or 0) * depth)
         self._tokens = self._depth
         self._at: float | None = None
 
     def take(self, wanted: int, now: float) -> int:
         """How many of the wanted packets may be sent at ``now``; they count as sent."""
+        granted = min(wanted, self.left(wanted, now))
+        self._tokens -= granted
+        return granted
+
+    def left(self, wanted: int, now: float) -> int:
+        """How many packets may be sent at ``now``: so many as wanted, where there is no limit."""
         if self._rate is None:
             return wanted
         if self._at is not None:
             self._tokens = min(self._depth, self._tokens + (now - self._at) * self._rate)
         self._at = now
-        granted = min(wanted, int(self._tokens))
-        self._tokens -= granted
-        return granted
+        return int(self._tokens)
 
     @property
     def pause(self) -> float:
-        """Seconds until asking again is worth while."""
-        return 0.0 if self._rate is None else max(0.001, min(1.0, 1.0 / self._rate))
+        """Seconds until asking again is worth while: until a packet, or a third of what can be saved up, is there."""
+        return 0.0 if self._rate is None else min(1.0, max(0.001, max(1.0, self._depth / 3) / self._rate))
+
+    @property
+    def rest(self) -> float:
+        """Seconds until it is full again."""
+        return 0.0 if self._rate is None else (self._depth - self._tokens) / self._rate
 
 
 class RoundTrip:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from auditor.model.target import Target
 
 MOST_OUTSTANDING: Final = 8192
+_MOST_SILENT: Final = 32_768
 _LEAST_OUTSTANDING: Final = 256
 _TOO_FAST: Final = 0.1
 _TOUCH: Final = 0.5
@@ -140,6 +141,16 @@ class Subject:
         return chunk
 
     @property
+    def silent(self) -> bool:
+        """Whether nothing has come back but silence: it has had the time for a first answer."""
+        return not self.alive and all(chunk.role not in _PATIENT for chunk in self.chunks.values())
+
+    @property
+    def unheard(self) -> bool:
+        """Whether all that is left to ask now is a host that has not answered yet: that can wait for others."""
+        return not self.alive and not self.round_trip and bool(self.work) and self.work[0].role not in _PATIENT
+
+    @property
     def round_over(self) -> bool:
         """Whether everything of this round is back. Pilots of a host that has not answered are waited for later."""
         if not self.chunks:
@@ -216,6 +227,10 @@ class Subject:
             if code != SILENT or states[port] != UNREACHED:
                 states[port] = code
         answered = sum(codes.translate(_ANSWERED))
+        if answered:
+            self.cap = min(self.cap, MOST_OUTSTANDING)
+        elif chunk.role in _PATIENT and not self.alive:
+            self.cap = _MOST_SILENT
         opened = codes.count(OPEN)
         tally.answers += answered
         tally.opens += opened
