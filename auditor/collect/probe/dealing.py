@@ -84,7 +84,7 @@ class Dealer(Generic[T]):
         """Who is next. It is no longer lined up; it can be granted at least one packet."""
         self.starved = False
         self._wake(now)
-        if not self._bucket.left(1, now):
+        if not self._bucket.ready(now):
             self.starved = bool(self._listed)
             return None
         while (one := self._first.take(fits) or self._last.take(fits)) is not None:

@@ -13,6 +13,7 @@ HASTY_WAIT = 0.25
 """The same, where a more patient pass is still to come."""
 _FLOOR, _FLOOR_TOP = 0.025, 0.1
 _BUCKET = 0.01
+_HANDFUL = 1 / 3
 _TICK = 0.002
 
 T = TypeVar("T")
@@ -47,10 +48,14 @@ class TokenBucket:
         self._at = now
         return int(self._tokens)
 
+    def ready(self, now: float) -> bool:
+        """Whether a packet may be sent, or where many may, a handful: packets one by one are dear to deal out."""
+        return self._rate is None or self.left(1, now) >= max(1.0, self._depth * _HANDFUL)
+
     @property
     def pause(self) -> float:
-        """Seconds until asking again is worth while: until a packet, or a third of what can be saved up, is there."""
-        return 0.0 if self._rate is None else min(1.0, max(0.001, max(1.0, self._depth / 3) / self._rate))
+        """Seconds until it is :meth:`ready`, at the most."""
+        return 0.0 if self._rate is None else min(1.0, max(0.001, max(1.0, self._depth * _HANDFUL) / self._rate))
 
     @property
     def rest(self) -> float:

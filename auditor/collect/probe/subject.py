@@ -45,6 +45,7 @@ _PATIENT: Final = {"sentinel", "pilot"}
 """Chunks that wait long for a host that has not answered yet, and do not hold up its round."""
 _ENOUGH: Final = 8
 """So many ports that cannot be asked from here, and no other, decide for the whole address."""
+_SCOUTS: Final = jury.ROLES | _PATIENT
 _CANARY_GROUPS: Final = 4
 _WITNESSES: Final = 3
 _FAR_APART: Final = 512
@@ -85,6 +86,7 @@ class Subject:
         self.size = len(target.ask.only(Protocol.TCP) - _PORT_ZERO)
         self.work: deque[Segment] = deque()
         self.chunks: dict[int, Chunk] = {}
+        self._scouts: dict[int, Chunk] = {}
         self._rest = array("H")
         self._sentinels = array("H")
         self._looked_outside = False
@@ -115,7 +117,7 @@ class Subject:
     @property
     def hungry(self) -> bool:
         """Whether it has ports to ask now, and may."""
-        return bool(self.work) and not self.pause and self.outstanding < self.cap and not crowded(self.chunks.values())
+        return bool(self.work) and not self.pause and self.outstanding < self.cap and not crowded(self._scouts.values())
 
     def next(self, number: int, most: int, timeout: float) -> Chunk:
         """The next ports to ask, at most so many."""
@@ -136,6 +138,8 @@ class Subject:
             role=segment.role,
             attempt=self._attempt,
         )
+        if segment.role in _SCOUTS:
+            self._scouts[number] = chunk
         self.outstanding += len(ports)
         self.tally.asked_last += len(ports)
         return chunk
@@ -143,7 +147,7 @@ class Subject:
     @property
     def silent(self) -> bool:
         """Whether nothing has come back but silence: it has had the time for a first answer."""
-        return not self.alive and all(chunk.role not in _PATIENT for chunk in self.chunks.values())
+        return not self.alive and not any(chunk.role in _PATIENT for chunk in self._scouts.values())
 
     @property
     def unheard(self) -> bool:
@@ -157,7 +161,7 @@ class Subject:
             return not self.work
         if self.work or self.round_trip or self.tally.rounds == SILENT_ROUNDS - 1:
             return False
-        return all(chunk.role in _PATIENT for chunk in self.chunks.values())
+        return len(self.chunks) == sum(chunk.role in _PATIENT for chunk in self._scouts.values())
 
     @property
     def progress(self) -> int:
@@ -183,6 +187,7 @@ class Subject:
     def absorb(self, chunk: Chunk, said: dict[int, tuple[int, str]]) -> None:
         """Take over a finished chunk. ``said`` is what ICMP messages told of this host's ports, by port."""
         self.chunks.pop(chunk.number, None)
+        self._scouts.pop(chunk.number, None)
         self.outstanding -= len(chunk.ports)
         if chunk.role in {"canary", "check"}:
             self._count_canaries(chunk)
@@ -289,6 +294,7 @@ class Subject:
     def take_back(self, chunk: Chunk) -> None:
         """Whoever had the chunk is gone: ask it again."""
         self.chunks.pop(chunk.number, None)
+        self._scouts.pop(chunk.number, None)
         self.outstanding -= len(chunk.ports)
         self.tally.asked_last -= len(chunk.ports)
         self.work.appendleft(Segment(chunk.ports, chunk.role))
