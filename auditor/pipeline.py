@@ -31,12 +31,13 @@ TOOL = "exposure-auditor"
 class ScanLimits:
     """How to scan, and what the caller sets over the policy's ``scan:``; None: as the policy says.
 
-    ``method`` is ``connect`` or ``syn``; ``rate`` in packets a second over all hosts, ``UNLIMITED`` for no cap;
-    ``timeout`` in seconds.
+    ``method`` is ``connect`` or ``syn``; ``rate`` in packets a second over all hosts, ``host_rate`` to each address,
+    ``UNLIMITED`` for no cap; ``timeout`` in seconds.
     """
 
     method: str = "connect"
     rate: int | None = None
+    host_rate: int | None = None
     timeout: float | None = None
     max_inflight: int | None = None
     max_targets: int | None = None
@@ -207,6 +208,7 @@ def scan(
         targets=planned.targets,
         vantage=vantage,
         rate=policy.scan.rate if limits.rate is None else (limits.rate or None),
+        host_rate=policy.scan.host_rate if limits.host_rate is None else (limits.host_rate or None),
         timeout=limits.timeout or policy.scan.timeout,
         max_inflight=limits.max_inflight,
         method=limits.method,
@@ -231,6 +233,7 @@ def scan_targets(
         targets=named_targets(read_targets(targets), read_ports(ports), lookup=lookup, max_targets=limits.max_targets),
         vantage=vantage,
         rate=DEFAULT_SCAN.rate if limits.rate is None else (limits.rate or None),
+        host_rate=limits.host_rate or None,
         timeout=limits.timeout or DEFAULT_SCAN.timeout,
         max_inflight=limits.max_inflight,
         method=limits.method,

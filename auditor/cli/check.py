@@ -30,6 +30,7 @@ def check(
     save: given.Save = None,
     method: given.Method = given.ScanMethod.CONNECT,
     rate: given.Rate = None,
+    host_rate: given.HostRate = None,
     timeout: given.Timeout = None,
     max_inflight: given.MaxInflight = None,
     max_targets: given.MaxTargets = None,
@@ -53,7 +54,14 @@ def check(
     from auditor.cli.progress import Watcher
     from auditor.files.paths import repository_root
 
-    limits = given.limits(method=method, rate=rate, timeout=timeout, max_inflight=max_inflight, max_targets=max_targets)
+    limits = given.limits(
+        method=method,
+        rate=rate,
+        host_rate=host_rate,
+        timeout=timeout,
+        max_inflight=max_inflight,
+        max_targets=max_targets,
+    )
     if (evidence or sockets) and limits != pipeline.ScanLimits():
         raise UsageError("options of the scan do not go with evidence files or --sockets: nothing is scanned")
     if evidence and (sockets or save):

@@ -54,6 +54,12 @@ Rate = Annotated[
     str | None,
     typer.Option("--rate", metavar="N", help="Packets a second over all hosts, or 'unlimited'. Default: the policy's."),
 ]
+HostRate = Annotated[
+    str | None,
+    typer.Option(
+        "--host-rate", metavar="N", help="Packets a second to each address, or 'unlimited'. Default: the policy's."
+    ),
+]
 Timeout = Annotated[
     str | None,
     typer.Option(
@@ -119,6 +125,7 @@ def limits(
     *,
     method: ScanMethod,
     rate: str | None,
+    host_rate: str | None,
     timeout: str | None,
     max_inflight: int | None,
     max_targets: int | None,
@@ -131,7 +138,8 @@ def limits(
 
     return ScanLimits(
         method=method.value,
-        rate=_rate(rate),
+        rate=_rate(rate, "--rate"),
+        host_rate=_rate(host_rate, "--host-rate"),
         timeout=_seconds(timeout),
         max_inflight=max_inflight,
         max_targets=max_targets,
@@ -156,13 +164,13 @@ def settings(*, fail_on: str | None) -> dict[str, Severity | None]:
         raise UsageError(f"--fail-on: unknown severity {fail_on!r}; expected {words} or never") from None
 
 
-def _rate(text: str | None) -> int | None:
+def _rate(text: str | None, option: str) -> int | None:
     if text is None:
         return None
     if text == "unlimited":
         return 0
     if not (text.isascii() and text.isdigit() and int(text)):
-        raise UsageError(f"--rate: {text!r}: expected packets a second, such as 5000, or 'unlimited'")
+        raise UsageError(f"{option}: {text!r}: expected packets a second, such as 5000, or 'unlimited'")
     return int(text)
 
 

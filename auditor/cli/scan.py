@@ -29,6 +29,7 @@ def scan(
     save: given.Save = None,
     method: given.Method = given.ScanMethod.CONNECT,
     rate: given.Rate = None,
+    host_rate: given.HostRate = None,
     timeout: given.Timeout = None,
     max_inflight: given.MaxInflight = None,
     max_targets: given.MaxTargets = None,
@@ -43,7 +44,14 @@ def scan(
     from auditor.cli.progress import Watcher
     from auditor.files.spare import spare
 
-    limits = given.limits(method=method, rate=rate, timeout=timeout, max_inflight=max_inflight, max_targets=max_targets)
+    limits = given.limits(
+        method=method,
+        rate=rate,
+        host_rate=host_rate,
+        timeout=timeout,
+        max_inflight=max_inflight,
+        max_targets=max_targets,
+    )
     with Watcher(quiet=quiet) as watcher:
         if _is_policy(targets):
             if ports:

@@ -196,12 +196,16 @@ class Named(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanSettings:
-    """What is to be looked at. ``rate`` in packets a second (None: uncapped), ``timeout`` in seconds."""
+    """What is to be looked at.
+
+    ``rate`` in packets a second over all hosts, ``host_rate`` to each address (None: uncapped), ``timeout`` in seconds.
+    """
 
     tcp: PortSet | Named
     udp: PortSet | Named
     rate: int | None
     timeout: float
+    host_rate: int | None = None
 
 
 DEFAULT_SCAN = ScanSettings(tcp=ALL_TCP, udp=Named.NAMED, rate=20_000, timeout=2.0)

@@ -73,7 +73,8 @@ def read_scan(options: Options, ports: PortReader, problems: Problems) -> ScanSe
     return ScanSettings(
         tcp=_scope(options.get("scan.tcp"), Protocol.TCP, ALL_TCP, ports, problems),
         udp=_scope(options.get("scan.udp"), Protocol.UDP, Named.NAMED, ports, problems),
-        rate=_rate(options.get("scan.rate")),
+        rate=_rate(options.get("scan.rate"), DEFAULT_RATE),
+        host_rate=_rate(options.get("scan.host_rate"), None),
         timeout=_duration(options, "scan.timeout", _DEFAULT_TIMEOUT, _LONGEST_TIMEOUT, problems).total_seconds(),
     )
 
@@ -103,9 +104,9 @@ def _number(options: Options, key: str, default: int) -> int:
     return node.data
 
 
-def _rate(node: Located | None) -> int | None:
+def _rate(node: Located | None, default: int | None) -> int | None:
     if node is None:
-        return DEFAULT_RATE
+        return default
     return node.data if isinstance(node.data, int) else None
 
 

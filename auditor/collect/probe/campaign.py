@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 _STATES: Final = 128 << 20
 """Bytes for the states of the subjects under way; the others wait their turn."""
-_BYTES: Final = 5
-"""Bytes a port: its state, and a place in the list of what is to be asked, and of what has to be asked again."""
+_EACH, _A_PORT = 32 << 10, 5
+"""Bytes for a subject, with room to spare, and for each port: its state, and a place in what has yet to be asked, or
+asked again."""
 _LARGE, _SMALL, _AWAY, _SHARED = 512, 16, 256, 4096
 _WORTH_HELP: Final = 20_000
 _FAST: Final = 50_000
@@ -106,7 +107,7 @@ class Campaign:
             subject.begin()
             self.active[id(subject)] = subject
             self._by_host.setdefault(subject.host, []).append(subject)
-            self._bytes += _BYTES * len(subject.states)
+            self._bytes += _size(subject)
             self._dealer.join(subject)
             self._enlist(subject)
 
@@ -262,7 +263,7 @@ class Campaign:
         if not same:
             del self._by_host[subject.host]
             self._said.pop(subject.host, None)
-        self._bytes -= _BYTES * len(subject.states)
+        self._bytes -= _size(subject)
         self._done += subject.size
         self._opened += subject.tally.opens
         self._admit()
@@ -275,6 +276,10 @@ class Campaign:
         done = self._done + sum(subject.progress for subject in self.active.values())
         opened = self._opened + sum(subject.tally.opens for subject in self.active.values())
         self._observer.progress(self._total if last else done, self._total, opened)
+
+
+def _size(subject: Subject) -> int:
+    return _EACH + _A_PORT * len(subject.states)
 
 
 def _worth_help(batch: Batch) -> bool:

@@ -170,6 +170,7 @@ CASES = [
     options("scanning and evidence", "nothing is scanned", "--rate", "100"),
     options("saving evidence again", "nothing is collected", "--save", "x.jsonl"),
     Case("a rate of nothing", "--rate: '0': expected packets a second", words=("p.yaml", "--rate", "0")),
+    Case("a rate for each of nothing", "--host-rate: '0': expected packets", words=("p.yaml", "--host-rate", "0")),
     Case("a rate that is no number", "--rate: '²': expected packets", words=("p.yaml", "--rate", "²")),
     Case("a timeout of nothing", "--timeout: '0': expected a time", words=("p.yaml", "--timeout", "0")),
     Case("a timeout that is none", "--timeout: 'nan'", words=("p.yaml", "--timeout", "nan")),

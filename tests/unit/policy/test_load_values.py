@@ -136,10 +136,10 @@ def test_a_bare_number_in_a_scan_scope_is_of_the_protocol_it_stands_under(policy
 
 def test_settings_arrive(policy_of):
     policy = policy_of(
-        "hosts: {web: 192.0.2.1}\nscan: {rate: unlimited, timeout: 500ms}\n"
+        "hosts: {web: 192.0.2.1}\nscan: {rate: unlimited, host_rate: 50, timeout: 500ms}\n"
         "settings: {fail_on: never, max_evidence_age: 7d, unverified: report, udp_silence: filtered}"
     )
-    assert (policy.scan.rate, policy.scan.timeout) == (None, 0.5)
+    assert (policy.scan.rate, policy.scan.host_rate, policy.scan.timeout) == (None, 50, 0.5)
     assert (policy.settings.fail_on, policy.settings.max_evidence_age) == (None, timedelta(days=7))
     assert (policy.settings.unverified_fails, policy.settings.udp_silence) == (False, UdpSilence.FILTERED)
 

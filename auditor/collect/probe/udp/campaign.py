@@ -6,19 +6,20 @@ What to ask a host, and when it has been asked enough, is `subject`'s business; 
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from auditor.collect.probe.chunk import LOCAL, OPEN
+from auditor.collect.probe.dealing import Dealer
 from auditor.collect.probe.local import is_local
-from auditor.collect.probe.pacing import RoundTrip, TokenBucket, patience
+from auditor.collect.probe.pacing import RoundTrip, patience
 from auditor.collect.probe.udp.meaning import meaning
 from auditor.collect.probe.udp.own import ask_alone
 from auditor.collect.probe.udp.wire import Outcome, Wire
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Iterator
 
     from auditor.collect.probe.udp.subject import Subject
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _PORTS: Final = 8 << 20
 """Ports of the hosts under way, all together: each costs some five bytes. The other hosts wait their turn."""
+_ROOM: Final = 1 << 30
 _TURN_LEAST, _TURN_MOST, _TURNS = 4, 32, 2048
 _BETWEEN_LOOKS: Final = 512
 _BUSY_PAUSE: Final = 0.002
@@ -47,10 +49,9 @@ class Campaign:
         self.held: list[Subject] = []
         self._batch = batch
         self._observer = observer
-        self._bucket = TokenBucket(batch.rate)
+        self._dealer: Dealer[Subject] = Dealer(batch, _ROOM)
         self._group = RoundTrip()
         self._wire = Wire()
-        self._ready: deque[Subject] = deque()
         self._timers: list[tuple[float, int, Subject]] = []
         self._serial = count()
         self._at: dict[tuple[str, int], list[Subject]] = {}
@@ -81,7 +82,7 @@ class Campaign:
                         yield subject
                 self._admit()
                 self._tell()
-                if not self._ready or self._pause:
+                if self._pause:
                     self._wire.wait(self._idle())
         finally:
             self._wire.close()
@@ -103,12 +104,14 @@ class Campaign:
             self._ports += subject.size
             self.active[id(subject)] = subject
             self._at.setdefault(subject.place, []).append(subject)
+            self._dealer.join(subject)
             self._line_up(subject)
 
     def _line_up(self, subject: Subject) -> None:
         """To the sending queue, or to the timers."""
         if subject.hungry:
-            self._ready.append(subject)
+            self._dealer.enlist(subject)
+            self._pause = 0.0
         elif subject.due is not None:
             heapq.heappush(self._timers, (subject.due, next(self._serial), subject))
 
@@ -116,18 +119,18 @@ class Campaign:
         """Send for a while: turn by turn, as far as rate and buffers allow."""
         self._pause = 0.0
         budget = _BETWEEN_LOOKS
-        share = max(_TURN_LEAST, min(_TURN_MOST, _TURNS // max(1, len(self._ready))))
-        while self._ready and budget > 0:
-            granted = self._bucket.take(min(share, self._ready[0].pending), monotonic())
-            if not granted:
-                self._pause = self._bucket.pause
+        share = max(_TURN_LEAST, min(_TURN_MOST, _TURNS // max(1, len(self.active))))
+        while budget > 0 and not self._pause:
+            now = monotonic()
+            subject = self._dealer.pick(now)
+            if subject is None:
+                self._pause = min(_REPORT_EVERY, self._dealer.pause(now))
                 return
-            subject = self._ready.popleft()
+            granted = self._dealer.grant(subject, min(share, subject.pending), now)
+            self._dealer.give_back(subject, granted)  # what is under way takes up no room of ours
             budget -= granted
             self._serve(subject, granted)
             self._hear_errors()
-            if self._pause:
-                return
 
     def _serve(self, subject: Subject, granted: int) -> None:
         asks = subject.take(granted)
@@ -149,16 +152,14 @@ class Campaign:
                 subject.unsent(asks[number:])
                 break
         if subject.hungry:
-            self._ready.append(subject)
+            self._dealer.enlist(subject)
         else:
             subject.exhausted()
             self._line_up(subject)
 
     def _idle(self) -> float:
         """How long nothing can happen but an answer."""
-        wait = _REPORT_EVERY
-        if self._ready:
-            wait = min(wait, self._pause)
+        wait = self._pause
         if self._timers:
             wait = min(wait, self._timers[0][0] - monotonic())
         return wait
@@ -214,6 +215,7 @@ class Campaign:
 
     def _retire(self, subject: Subject) -> None:
         del self.active[id(subject)]
+        self._dealer.leave(subject)
         same = self._at[subject.place]
         same.remove(subject)
         if not same:

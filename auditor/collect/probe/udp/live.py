@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from auditor import __version__
+from auditor.collect.probe.turns import fairly
 from auditor.collect.probe.udp.campaign import Campaign
 from auditor.collect.probe.udp.observation import concluded, interrupted, unasked
 from auditor.collect.probe.udp.subject import Budget, Subject
@@ -51,7 +52,9 @@ class UdpScan:
         waiting: deque[Subject] = deque()
         campaign = self._campaign = Campaign(waiting, self._batch, self._observer)
         at_once = [
-            unasked(target, vantage, _NO_ZONE) for target in self._unbegun if not self._line_up(target, campaign)
+            unasked(target, vantage, _NO_ZONE)
+            for target in fairly(self._unbegun)
+            if not self._line_up(target, campaign)
         ]
         self._unbegun.clear()
         try:
