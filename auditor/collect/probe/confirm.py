@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 from auditor.collect.probe.chunk import CLOSED, DOUBTED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNASKED, UNREACHED
 from auditor.collect.probe.rounds import SILENT_PAUSE
 from auditor.collect.probe.states import numbers, ports_with
-from auditor.model.ports import Protocol
+from auditor.model.ports import NO_PORTS, PortSet, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
     from auditor.model.target import Surprises
@@ -41,50 +41,64 @@ _WORDS: Final = {
     SILENT: "silent",
     UNREACHED: "silent",
     LOCAL: "not asked",
-    DOUBTED: "in doubt",
 }
 
 
 class SecondLook:
-    """The second look at one host. ``trails`` holds what each port said, in turn, the first look's state before all.
+    """The second look at one host, over ports by number.
 
-    Ports of ``wanted`` ought to be open and were not; the others are surprises. ``before`` counts surprises that have
-    been met again already. ``loss`` is the chance that a try goes unanswered; 1: silence says nothing at all. After
-    ``looks`` of them it is enough. :meth:`hear` takes answers, :meth:`go_on` ends a round.
+    ``opens`` and ``closed`` are surprises, by what they were the first time; ``wanted`` ought to be open, and says what
+    it was instead. ``loss`` is the chance that a try goes unanswered; 1: silence says nothing at all. After ``looks``
+    of them it is enough. ``before`` counts surprises that have been met again already.
+
+    ``todo`` is to be asked. :meth:`hear` takes answers, :meth:`go_on` ends a round.
     """
 
     def __init__(
-        self, first: dict[int, int], wanted: Container[int], *, loss: float, before: int = 0, looks: int = LOOKS
+        self,
+        opens: PortSet,
+        closed: PortSet,
+        wanted: Mapping[int, int],
+        *,
+        loss: float,
+        before: int = 0,
+        looks: int = LOOKS,
     ) -> None:
-        self.trails = {port: bytearray([code]) for port, code in first.items()}
-        self.todo = array("H", first)
-        self._asked = frozenset(first)
+        self.todo = array("H", (*numbers(opens), *numbers(closed), *wanted))
+        self._opens = opens
         self._wanted = wanted
         self._loss = loss
-        self._before = before
         self._most = looks
-        self._looks = self._mute = self._unheard = 0
-        self._heard = False
-        self._witnesses = self._lost = 0
+        self._total = before + len(self.todo)
+        self._trails: dict[int, bytes] = {}
+        """What each port said in turn, the first look's state before all; but for those that agreed at once."""
         self._results: dict[int, int] = {}
+        self._shared: dict[bytes, bytes] = {}
+        self._looks = self._mute = self._unheard = 0
+        self._witnesses = self._lost = 0
+        self._heard = False
 
     def witnesses(self, states: bytearray) -> array[int]:
-        """A few ports that answer and are not under question, to be asked in the next round: they tell of loss."""
+        """A few ports that answer and are not under question, to be asked beside them: they tell of loss."""
         if not self._looks:
             return array("H")
         codes = (OPEN, CLOSED, REFUSED)
-        known = (port for code in codes for port in numbers(ports_with(states, code)) if port not in self._asked)
+        todo = frozenset(self.todo)
+        known = (port for code in codes for port in numbers(ports_with(states, code)) if port not in todo)
         return array("H", islice(known, WITNESSES))
 
-    def hear(self, ports: Iterable[int], codes: Iterable[int]) -> None:
-        """What some ports said in this round; one that is not under question is a witness."""
+    def hear(self, ports: Iterable[int], codes: Iterable[int], *, witness: bool = False) -> None:
+        """What some ports said in this round: some of ``todo``, or witnesses."""
         for port, code in zip(ports, codes, strict=True):
             self._heard |= code in _STATEMENTS
-            if port in self._asked:
-                self.trails[port].append(code)
-            else:
+            if witness:
                 self._witnesses += 1
                 self._lost += code not in _STATEMENTS
+                continue
+            trail = self._trails.get(port) or bytes([self._first(port)])
+            if len(trail) > 1 or code != trail[0] or port in self._wanted:
+                trail += bytes([code])
+                self._trails[port] = self._shared.setdefault(trail, trail)
 
     def go_on(self) -> float:
         """A round is over: draw conclusions, and leave in ``todo`` what needs another.
@@ -94,15 +108,16 @@ class SecondLook:
         self._looks += 1
         self._mute = 0 if self._heard else self._mute + 1
         left = array("H")
-        for port in self.todo:
-            result = self._result(port, self.trails[port])
-            if result is None:
-                left.append(port)
-            else:
-                self._results[port] = result
-        self.todo, self._asked = left, frozenset(left)
+        for port, trail in self._trails.items():
+            if port not in self._results:
+                result = self._result(port, trail)
+                if result is None:
+                    left.append(port)
+                else:
+                    self._results[port] = result
+        self.todo = left
         self._heard = False
-        contradicted = any(self.trails[port][-1] in _STATEMENTS for port in left)
+        contradicted = any(self._trails[port][-1] in _STATEMENTS for port in left)
         return SILENT_PAUSE if contradicted or (left and self._looks > 1) else 0.0
 
     def settle(self, states: bytearray, reasons: dict[int, str]) -> int:
@@ -116,29 +131,33 @@ class SecondLook:
         return more
 
     def changed(self) -> Iterator[tuple[int, int, str]]:
-        """Each port whose state is another than the first look's, that state, and a reason in words."""
+        """Each port whose state is another than the first look's, that state, and the reason in words."""
         for port, code in self._results.items():
-            if code != self.trails[port][0]:
-                yield port, code, self._reason(port)
+            trail = self._trails[port]
+            if code != trail[0]:
+                told = _told(trail)
+                times = "twice" if told.count(" then ") == 1 else "several times"
+                yield port, code, f"looked at {times}: {told}"
 
     @property
     def note(self) -> str:
         """In one line, how many ports there were and what came of it."""
-        changes = Counter(f"{_WORDS[self.trails[port][0]]}, then {_WORDS[code]}" for port, code, _ in self.changed())
-        total = len(self.trails) + self._before
-        parts = {"as before": total - changes.total() - self._unheard, **dict(sorted(changes.items()))}
+        changes: Counter[str] = Counter()
+        for port, code, _ in self.changed():
+            trail = self._trails[port]
+            changes[f"in doubt: {_told(trail)}" if code == DOUBTED else _told(bytes([trail[0], code]))] += 1
+        parts = {"as before": self._total - changes.total() - self._unheard, **dict(sorted(changes.items()))}
         parts["without an answer and left as they were"] = self._unheard
         listed = ", ".join(f"{number} {what}" for what, number in parts.items() if number)
-        return f"ports looked at a second time: {total} ({listed})"
+        return f"ports looked at a second time: {self._total} ({listed})"
 
-    def _reason(self, port: int) -> str:
-        """``looked at twice: open, then closed``."""
-        words = [_WORDS[code] for code in self.trails[port]]
-        said = [word for word, before in zip(words, ["", *words], strict=False) if word != before]
-        times = "twice" if len(said) == 2 else "several times"
-        return f"looked at {times}: {', then '.join(said)}"
+    def _first(self, port: int) -> int:
+        """What it was the first time."""
+        if port in self._wanted:
+            return self._wanted[port]
+        return OPEN if self._opens.has(port) else CLOSED
 
-    def _result(self, port: int, trail: bytearray) -> int | None:
+    def _result(self, port: int, trail: bytes) -> int | None:
         """The state of a port, or None to look once more."""
         if port in self._wanted:
             return OPEN if OPEN in trail else _informative(trail)
@@ -148,7 +167,7 @@ class SecondLook:
             return CLOSED
         return self._in_doubt(trail)
 
-    def _in_doubt(self, trail: bytearray) -> int | None:
+    def _in_doubt(self, trail: bytes) -> int | None:
         """The same for a surprise that was not met a second time."""
         again = trail[1:]
         answers = sum(code in _STATEMENTS for code in again)
@@ -172,7 +191,7 @@ class SecondLook:
     def _lossy(self) -> bool:
         """Whether loss alone may have silenced one of all the ports in every round."""
         lately = (self._lost + 0.5) / (self._witnesses + 1) if self._witnesses else 0.0
-        return len(self.trails) * max(self._loss, lately) ** self._looks >= _MISTAKEN
+        return self._total * max(self._loss, lately) ** self._looks >= _MISTAKEN
 
 
 def second_look(
@@ -189,26 +208,23 @@ def second_look(
     ``met_again`` are ports that were found open from a second source port already. ``opens`` and ``closed``: whether
     these states mean anything at this host.
     """
-    first: dict[int, int] = {}
-    before = 0
-    if opens:
-        surprising = list(numbers(ports_with(states, OPEN) & surprises.open))
-        first = {port: OPEN for port in surprising if port not in met_again}
-        before = len(surprising) - len(first)
-    if closed:
-        first |= dict.fromkeys(numbers(ports_with(states, CLOSED) & surprises.closed), CLOSED)
-    wanted = {
-        port for port in numbers(surprises.shut.only(Protocol.TCP)) if port < len(states) and _is_shut(states[port])
-    }
-    first |= {port: states[port] for port in sorted(wanted)}
-    return SecondLook(first, wanted, loss=loss, before=before) if first or before else None
+    surprising = ports_with(states, OPEN) & surprises.open if opens else NO_PORTS
+    again = surprising - PortSet.numbers(met_again)
+    refusing = ports_with(states, CLOSED) & surprises.closed if closed else NO_PORTS
+    expected = (port for port in numbers(surprises.shut.only(Protocol.TCP)) if port < len(states))
+    wanted = {port: states[port] for port in expected if states[port] not in {UNASKED, OPEN, LOCAL}}
+    if not (surprising or refusing or wanted):
+        return None
+    return SecondLook(again, refusing, wanted, loss=loss, before=len(surprising) - len(again))
 
 
-def _is_shut(code: int) -> bool:
-    return code not in {UNASKED, OPEN, LOCAL}
+def _told(trail: bytes) -> str:
+    """``open, then closed``."""
+    words = [_WORDS[code] for code in trail]
+    return ", then ".join(word for word, before in zip(words, ["", *words], strict=False) if word != before)
 
 
-def _informative(trail: bytearray) -> int:
+def _informative(trail: bytes) -> int:
     """The first answer of a port that is not open, or else what was said on the way, or its silence."""
     said = (code for code in trail if code in _STATEMENTS)
     return next(said, FOREIGN if FOREIGN in trail else trail[0])

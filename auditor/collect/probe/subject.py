@@ -189,6 +189,10 @@ class Subject:
         self.chunks.pop(chunk.number, None)
         self._scouts.pop(chunk.number, None)
         self.outstanding -= len(chunk.ports)
+        if self.second_look is not None and chunk.role in {CONFIRM, "canary"}:
+            self._explain(chunk, said)
+            self.second_look.hear(chunk.ports, chunk.codes, witness=chunk.role != CONFIRM)
+            return
         if chunk.role in {"canary", "check"}:
             self._count_canaries(chunk)
             return
@@ -198,9 +202,6 @@ class Subject:
             return
         if chunk.reasons or said or RESET in chunk.codes:
             self._explain(chunk, said)
-        if chunk.role == CONFIRM and self.second_look is not None:
-            self.second_look.hear(chunk.ports, chunk.codes)
-            return
         if self.trust is Trust.WATCHED and not chunk.watch:
             self._watch_again(array("H", compress(chunk.ports, chunk.codes.translate(_OPENS))))
             chunk.codes = chunk.codes.replace(bytes([OPEN]), bytes([UNASKED]))
@@ -352,7 +353,8 @@ class Subject:
     def _look_again(self, look: SecondLook, decision: Next) -> Next:
         if look.todo:
             self._attempt += 1
-            self.work.append(Segment(look.todo + look.witnesses(self.states), CONFIRM))
+            segments = Segment(look.todo, CONFIRM), Segment(look.witnesses(self.states), "canary")
+            self.work.extend(segment for segment in segments if segment.ports)
             return Next.ANOTHER
         self.tally.opens += look.settle(self.states, self.reasons)
         return decision

@@ -336,11 +336,10 @@ class Subject:
         shut = PortSet() if self.limited else ledger.ports_with(SILENT)
         for code in (CLOSED, REFUSED, FOREIGN, UNREACHED):
             shut |= ledger.ports_with(code)
-        wanted = frozenset(port.number for port in shut & surprises.shut)
-        ports = sorted({port.number for port in opens} | wanted)
-        if ports:
-            first = {port: ledger.states[self._index(port)] for port in ports}
-            self.second_look = SecondLook(first, wanted, loss=1.0, looks=_LOOKS)
+        wanted = {port.number: ledger.states[self._index(port.number)] for port in shut & surprises.shut}
+        if opens or wanted:
+            answered = PortSet.numbers(port.number for port in opens)
+            self.second_look = SecondLook(answered, PortSet(), wanted, loss=1.0, looks=_LOOKS)
             self._ask_again(self.second_look, now)
 
     def _ask_again(self, look: SecondLook, at: float) -> None:

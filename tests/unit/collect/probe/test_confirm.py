@@ -3,8 +3,10 @@
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from auditor.collect.probe.chunk import CLOSED, DOUBTED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNREACHED
+from auditor.collect.probe.chunk import CLOSED, DOUBTED, FOREIGN, LOCAL, OPEN, REFUSED, RESET, SILENT, UNREACHED
 from auditor.collect.probe.confirm import LOOKS, SecondLook, second_look
 from auditor.collect.probe.observation import EVERY_PORT, GONE, concluded, interrupted
 from auditor.collect.probe.rounds import Next
@@ -20,17 +22,25 @@ def looked(first, *again, wanted=False, witness=CLOSED, loss=0.001):
     """The state that a port ends in whose second look brings these codes, the last one for ever; and the look."""
     states = bytearray(65536)
     states[PORT], states[WITNESS] = first, CLOSED
-    look = SecondLook({PORT: first}, {PORT} if wanted else (), loss=loss)
+    given = {OPEN: PortSet(), CLOSED: PortSet()}
+    if not wanted:
+        given[first] = PortSet.numbers([PORT])
+    look = SecondLook(given[OPEN], given[CLOSED], {PORT: first} if wanted else {}, loss=loss)
     turn = 0
     while look.todo:
         others = look.witnesses(states)
-        look.hear([PORT, *others], [again[min(turn, len(again) - 1)], *[witness] * len(others)])
+        look.hear([PORT], [again[min(turn, len(again) - 1)]])
+        look.hear(others, [witness] * len(others), witness=True)
         turn += 1
         assert turn <= LOOKS
         look.go_on()
     reasons = {}
     look.settle(states, reasons)
     return states[PORT], reasons.get(PORT), turn, look
+
+
+def surprised(opens, loss=0.01):
+    return SecondLook(PortSet.parse(opens), PortSet(), {}, loss=loss)
 
 
 @pytest.mark.parametrize(
@@ -95,11 +105,11 @@ def test_loss_does_not_turn_open_ports_into_doubted_ones(loss):
     for _ in range(200):
         states = bytearray(65536)
         states[WITNESS] = CLOSED
-        look = SecondLook(dict.fromkeys(range(1000, 1050), OPEN), (), loss=loss)
+        look = surprised("1000-1049", loss)
         while look.todo:
-            ports = [*look.todo, *look.witnesses(states)]
-            answers = [OPEN if port != WITNESS else CLOSED for port in ports]
-            look.hear(ports, [SILENT if chance.random() < loss else code for code in answers])
+            for ports, code in ((look.todo, OPEN), (look.witnesses(states), CLOSED)):
+                codes = [SILENT if chance.random() < loss else code for _ in ports]
+                look.hear(ports, codes, witness=code == CLOSED)
             look.go_on()
         look.settle(states, {})
         wrong += states.count(DOUBTED)
@@ -107,7 +117,7 @@ def test_loss_does_not_turn_open_ports_into_doubted_ones(loss):
 
 
 def test_what_did_not_answer_at_once_is_given_a_moment():
-    look = SecondLook({80: OPEN, 81: OPEN}, (), loss=0.01)
+    look = surprised("80,81")
     look.hear([80, 81], [OPEN, SILENT])
     assert look.go_on() == 0.0
     look.hear([81], [CLOSED])
@@ -115,9 +125,10 @@ def test_what_did_not_answer_at_once_is_given_a_moment():
     assert list(look.todo) == [81]
 
 
-def test_everything_open_is_asked_once_more_and_no_oftener():
-    look = SecondLook(dict.fromkeys(range(1, 60_001), OPEN), (), loss=0.01)
+def test_what_agrees_costs_no_memory_and_is_asked_once():
+    look = surprised("1-60000")
     look.hear(range(1, 60_001), [OPEN] * 60_000)
+    assert not look._trails
     look.go_on()
     assert not look.todo
     assert look.note == "ports looked at a second time: 60000 (60000 as before)"
@@ -160,16 +171,29 @@ def play(subject, world):
             chunk = subject.next(number, 700, 1.0)
             if chunk.role == "confirm":
                 asked.append(list(chunk.ports))
-            attempts.append(chunk.attempt)
+            attempts.append((chunk.role, chunk.attempt))
             for index, port in enumerate(chunk.ports):
                 chunk.settle(index, world(port, chunk.role))
             subject.sample(0.001, 0.1)
             subject.absorb(chunk, {})
-            if chunk.role == "confirm":
-                assert attempts.count(chunk.attempt) == 1, "each look is a pass of its own"
         if subject.round_over and subject.end_round() is not Next.ANOTHER:
+            looks = [attempt for role, attempt in attempts if role == "confirm"]
+            others = {attempt for role, attempt in attempts if role not in {"confirm", "canary"}}
+            assert len(set(looks)) == len(looks), "each look is a pass of its own"
+            assert others.isdisjoint(looks)
             return concluded(subject, "internet"), asked
     pytest.fail("the scan never ends")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.randoms(use_true_random=False), st.sampled_from(["80", "1-300", "1-3000,20000-22000"]))
+def test_every_port_has_one_outcome_whatever_the_world_does(chance, ask):
+    choice = chance.choices([OPEN, CLOSED, REFUSED, FOREIGN, RESET, SILENT, UNREACHED, LOCAL], k=chance.randint(1, 8))
+    subject = subject_for(ask, open="2-30000", closed="2-30000", shut="1,80")
+    one, _ = play(subject, lambda *_: chance.choice(choice))
+    parts = [one.open, one.closed, one.filtered, *(gap.ports for gap in one.unknown)]
+    assert sum(map(len, parts)) == len(one.asked)
+    assert all(part <= one.asked for part in parts)
 
 
 def second_time(port, then, otherwise=CLOSED, first=OPEN):
@@ -192,7 +216,8 @@ def test_an_open_port_that_agrees_is_open_and_the_notes_say_that_it_was_looked_a
 def test_an_open_port_that_is_closed_the_second_time_is_neither():
     subject = subject_for("1-3000", open="1-3000")
     one, asked = play(subject, second_time(80, CLOSED))
-    assert [group[0] for group in asked] == [80, 80]
+    assert asked == [[80], [80]]
+    assert "ports looked at a second time: 1 (1 in doubt: open, then closed)" in one.notes
     assert (one.open, one.closed) == (PortSet(), one.asked - PortSet.parse("80"))
     assert [(str(gap.ports), gap.reason) for gap in one.unknown] == [("80/tcp", "looked at twice: open, then closed")]
     assert subject.tally.opens == 0
