@@ -26,6 +26,25 @@ def lab():
         yield made
 
 
+@pytest.fixture
+def group():
+    """Gives the living processes of a process group. The dead ones that nobody has waited for do not count."""
+
+    def living(leader):
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                except OSError:
+                    continue
+                if int(fields[2]) == leader and fields[0] != "Z":
+                    found.append(int(entry.name))
+        return found
+
+    return living
+
+
 class Watcher:
     """An observer that remembers, and calls ``then`` at each progress."""
 

@@ -234,7 +234,7 @@ def under_way(lab):
     process.stdout.close()
 
 
-def test_ctrl_c_ends_at_once_keeps_what_is_known_and_leaves_nothing_open(under_way):
+def test_ctrl_c_ends_at_once_keeps_what_is_known_and_leaves_nothing_open(under_way, group):
     begun = time.monotonic()
     os.killpg(under_way.pid, signal.SIGINT)  # as a terminal does: to the second process, too
     lines = under_way.communicate(timeout=10)[0].splitlines()
@@ -246,7 +246,7 @@ def test_ctrl_c_ends_at_once_keeps_what_is_known_and_leaves_nothing_open(under_w
     assert group(under_way.pid) == []
 
 
-def test_a_kill_leaves_no_process_behind(under_way):
+def test_a_kill_leaves_no_process_behind(under_way, group):
     assert len(group(under_way.pid)) == 2
     os.kill(under_way.pid, signal.SIGKILL)
     under_way.wait(timeout=5)
@@ -256,27 +256,13 @@ def test_a_kill_leaves_no_process_behind(under_way):
     assert group(under_way.pid) == []
 
 
-def test_a_second_process_that_is_killed_costs_nothing_but_time(under_way):
+def test_a_second_process_that_is_killed_costs_nothing_but_time(under_way, group):
     second = next(pid for pid in group(under_way.pid) if pid != under_way.pid)
     os.kill(second, signal.SIGKILL)
     lines = under_way.communicate(timeout=30)[0].splitlines()
     assert any("second process is gone" in line for line in lines)
     assert "192.0.2.10 80/tcp 0 65534 []" in lines
     assert lines[-1] == "end True None leaked 0"
-
-
-def group(leader):
-    """The living processes of a process group."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[2]) == leader and fields[0] != "Z":
-                found.append(int(entry.name))
-    return found
 
 
 def test_the_rate_is_kept(lab, look):
