@@ -47,7 +47,7 @@ _READY = "listening"
 
 def command(*words: str, given: str | None = None) -> str:
     """Run a command to its end; its output. A failure shows what it said."""
-    done = subprocess.run(words, input=given, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(words, input=given, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, f"{' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}"
     return done.stdout
 

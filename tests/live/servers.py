@@ -77,7 +77,7 @@ def sshd(host, *ports: int, addresses: Sequence[str] = EVERYWHERE) -> Server:
     home = _home(host, "sshd")
     Path("/run/sshd").mkdir(exist_ok=True)  # where it locks itself up
     key = home / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True, timeout=30)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True, timeout=100)
     lines = [f"HostKey {key}", "PidFile none", "UsePAM no", "PasswordAuthentication no", "AuthorizedKeysFile none"]
     lines += [f"ListenAddress {_literal(address)}:{port}" for port in ports for address in addresses]
     (home / "sshd_config").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -90,7 +90,7 @@ def postgres(host, port: int = 5432, addresses: Sequence[str] = LOOPBACK) -> Ser
     data = home / "data"
     binaries = _POSTGRES[-1]
     made = ("-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "--no-locale", "--encoding=UTF8")
-    subprocess.run([*_somebody(home), str(binaries / "initdb"), *made], check=True, timeout=60, capture_output=True)
+    subprocess.run([*_somebody(home), str(binaries / "initdb"), *made], check=True, timeout=200, capture_output=True)
     settings = {"listen_addresses": ",".join(addresses), "unix_socket_directories": data, "fsync": "off"}
     told = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     return _start(
@@ -98,7 +98,7 @@ def postgres(host, port: int = 5432, addresses: Sequence[str] = LOOPBACK) -> Ser
     )
 
 
-def listening(*servers: Server, seconds: float = 20.0) -> None:
+def listening(*servers: Server, seconds: float = 60.0) -> None:
     """Until each server listens on each of its ports; a server that does not is an error that shows what it said."""
     deadline = time.monotonic() + seconds
     waiting = list(servers)

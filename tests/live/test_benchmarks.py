@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def run(*words):
     return subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, check=False, cwd=ROOT, timeout=60
+        [sys.executable, *words], capture_output=True, text=True, check=False, cwd=ROOT, timeout=200
     )  # fmt: skip
 
 

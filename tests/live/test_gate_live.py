@@ -177,7 +177,7 @@ class Town:
     def auditor(self, *words: str, within: tuple[str, ...] = ()) -> Done:
         """Run the command to its end."""
         done = subprocess.run(
-            [*within, AUDITOR, *words], cwd=self.folder, capture_output=True, text=True, check=False, timeout=110
+            [*within, AUDITOR, *words], cwd=self.folder, capture_output=True, text=True, check=False, timeout=400
         )
         assert "Traceback" not in done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
@@ -248,7 +248,7 @@ def nmap(town) -> list[str]:
             words = ["nmap", "-n", "-Pn", "-sT", "-T4", *options, *ports, "-oX", str(town.folder / file), *addresses]
             runs.append((file, subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)))
     for file, process in runs:
-        _, said = process.communicate(timeout=100)
+        _, said = process.communicate(timeout=300)
         assert process.returncode == 0, f"{file}: {said}"
     return [file for file, _ in runs]
 
@@ -313,7 +313,9 @@ def test_the_audit_says_what_it_rests_on(audit):
 
 
 def test_the_scan_goes_through_without_a_mishap(gate):
-    assert re.fullmatch(r"about to probe 720,885 ports of 11 addresses\b.*\n", gate.err)
+    said, *hints = gate.err.splitlines()
+    assert said.startswith("about to probe 720,885 ports of 11 addresses, ")
+    assert all("--method syn" in hint for hint in hints)
 
 
 # -- the reports ---------------------------------------------------------------------------------------------------
@@ -499,7 +501,7 @@ def under_way(town, request):
 def test_a_scan_that_is_stopped_ends_at_once_and_leaves_what_it_saw(town, under_way, stop):
     before = time.monotonic()
     under_way.process.send_signal(stop)
-    out, err = under_way.process.communicate(timeout=30)
+    out, err = under_way.process.communicate(timeout=100)
     assert time.monotonic() - before < 5  # a second, and room for a busy machine; left alone it takes half a minute
     assert (under_way.process.returncode, out) == (130, "")
     assert err.splitlines()[-1] == "interrupted"
@@ -521,7 +523,7 @@ def test_a_scan_that_is_stopped_ends_at_once_and_leaves_what_it_saw(town, under_
 
 def test_a_scan_that_is_killed_leaves_a_snapshot_that_reads_as_incomplete(town, under_way):
     under_way.process.kill()
-    under_way.process.communicate(timeout=30)
+    under_way.process.communicate(timeout=100)
     assert under_way.process.returncode == -signal.SIGKILL
     assert not under_way.snapshot.exists()
     code, audit = town.audit("slow.yaml", f"{under_way.snapshot}.partial")
@@ -532,12 +534,10 @@ def test_a_scan_that_is_killed_leaves_a_snapshot_that_reads_as_incomplete(town, 
 
 
 def test_the_rate_is_kept(town, under_way):
-    def now() -> tuple[float, int]:
-        return time.monotonic(), town.dropped()
-
+    """On a busy machine even looking takes a while, and counts for the bound that it could break otherwise."""
     assert under_way.process.poll() is None
-    begun, before = now()
-    while (ended := now())[0] < begun + 2:
-        time.sleep(0.1)
-    rate = (ended[1] - before) / (ended[0] - begun)
-    assert 1000 < rate < 6000  # 4,000 asked for
+    earliest, before, begun = time.monotonic(), town.dropped(), time.monotonic()
+    time.sleep(2)
+    ended, after, latest = time.monotonic(), town.dropped(), time.monotonic()
+    assert (after - before) / (ended - begun) > 1000  # 4,000 asked for
+    assert (after - before) / (latest - earliest) < 6000

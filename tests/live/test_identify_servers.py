@@ -120,7 +120,7 @@ def self_signed(home: Path) -> tuple[Path, Path]:
     key, certificate = home / "key.pem", home / "cert.pem"
     words = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "90"]
     paths = ["-subj", "/O=The Shop/CN=shop.example", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([program("openssl"), "req", "-x509", *words, *paths], check=True, capture_output=True, timeout=30)
+    subprocess.run([program("openssl"), "req", "-x509", *words, *paths], check=True, capture_output=True, timeout=100)
     return key, certificate
 
 
@@ -128,7 +128,7 @@ def sshd(street: Street, *ports: int) -> None:
     home = street.home("sshd")
     Path("/run/sshd").mkdir(exist_ok=True)
     key = home / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True, timeout=30)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True, timeout=100)
     listens = "".join(f"Port {port}\n" for port in ports)
     (home / "conf").write_text(f"HostKey {key}\nPidFile none\nUsePAM no\nPasswordAuthentication no\n{listens}")
     street.start("sshd", ports, program("sshd"), "-D", "-e", "-f", str(home / "conf"))
@@ -164,7 +164,7 @@ def postgres(street: Street, key: Path, certificate: Path) -> None:
         shutil.chown(path, "postgres", "postgres")
     somebody = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups")
     made = ("-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "--no-locale", "--encoding=UTF8")
-    subprocess.run([*somebody, str(POSTGRES[-1] / "initdb"), *made], check=True, timeout=60, capture_output=True)
+    subprocess.run([*somebody, str(POSTGRES[-1] / "initdb"), *made], check=True, timeout=200, capture_output=True)
     run = (*somebody, str(POSTGRES[-1] / "postgres"), "-D", str(data), "-c", f"unix_socket_directories={data}")
     street.start("postgres", (5432,), *run, "-p", "5432")
     shutil.copytree(data, home / "secure")
@@ -180,7 +180,7 @@ def mariadb(street: Street) -> None:
     home = street.home("mariadb")
     made = ("--no-defaults", "--user=root", f"--datadir={home}/data", "--auth-root-authentication-method=normal")
     subprocess.run(
-        [program("mariadb-install-db"), *made, "--skip-test-db"], check=True, timeout=100, capture_output=True
+        [program("mariadb-install-db"), *made, "--skip-test-db"], check=True, timeout=200, capture_output=True
     )
     where = (f"--datadir={home}/data", f"--socket={home}/socket", f"--pid-file={home}/pid", "--port=3306")
     street.start("mariadb", (3306,), program("mariadbd"), "--no-defaults", "--user=root", *where)

@@ -210,7 +210,7 @@ def test_the_soft_limit_on_descriptors_is_what_it_was_afterwards(lab, look):
 
 def run(words, **options):
     done = subprocess.run(
-        [sys.executable, ONCE, *words], capture_output=True, text=True, timeout=60, check=True, **options
+        [sys.executable, ONCE, *words], capture_output=True, text=True, timeout=200, check=True, **options
     )
     return done.stdout
 
@@ -237,8 +237,8 @@ def under_way(lab):
 def test_ctrl_c_ends_at_once_keeps_what_is_known_and_leaves_nothing_open(under_way, group):
     begun = time.monotonic()
     os.killpg(under_way.pid, signal.SIGINT)  # as a terminal does: to the second process, too
-    lines = under_way.communicate(timeout=10)[0].splitlines()
-    assert time.monotonic() - begun < 2
+    lines = under_way.communicate(timeout=60)[0].splitlines()
+    assert time.monotonic() - begun < 5  # a moment, and room for a busy machine; left alone it takes longer
     assert lines[-1] == "end False interrupted leaked 0"
     partial = next(line for line in lines if line.startswith("partial"))
     assert "65535 65535" in partial
@@ -250,7 +250,7 @@ def test_a_kill_leaves_no_process_behind(under_way, group):
     assert len(group(under_way.pid)) == 2
     os.kill(under_way.pid, signal.SIGKILL)
     under_way.wait(timeout=5)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while group(under_way.pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert group(under_way.pid) == []
@@ -259,7 +259,7 @@ def test_a_kill_leaves_no_process_behind(under_way, group):
 def test_a_second_process_that_is_killed_costs_nothing_but_time(under_way, group):
     second = next(pid for pid in group(under_way.pid) if pid != under_way.pid)
     os.kill(second, signal.SIGKILL)
-    lines = under_way.communicate(timeout=30)[0].splitlines()
+    lines = under_way.communicate(timeout=200)[0].splitlines()
     assert any("second process is gone" in line for line in lines)
     assert "192.0.2.10 80/tcp 0 65534 []" in lines
     assert lines[-1] == "end True None leaked 0"

@@ -128,7 +128,7 @@ def test_sixty_four_descriptors_are_enough_for_both_families_and_silent_hosts(la
     host.firewall("tcp dport 100-199 drop")
     words = [sys.executable, ONCE, "1-500,50001", WEB4, WEB6, lab.vacant("192.0.2.98")]
     done = subprocess.run(
-        words, capture_output=True, text=True, timeout=60, check=True,
+        words, capture_output=True, text=True, timeout=200, check=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)),
     )  # fmt: skip
     lines = done.stdout.splitlines()

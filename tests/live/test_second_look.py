@@ -45,7 +45,7 @@ def check(folder, policy):
     (folder / "exposure.yaml").write_text(policy, encoding="utf-8")
     done = subprocess.run(
         [AUDITOR, "check", "-o", "json", "--save", "scan.jsonl"],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=60,
+        cwd=folder, capture_output=True, text=True, check=False, timeout=200,
     )  # fmt: skip
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
