@@ -85,9 +85,9 @@ def test_a_fleet_with_dead_hosts_is_scanned_together(lab, look):
 def test_a_host_that_dies_in_the_middle_leaves_what_it_answered_and_a_reason(lab, look):
     host = lab.host("web", "192.0.2.10")
     host.listen(*(port.number for port in FIFTY))
-    found = look("192.0.2.10", rate=20_000, then=lambda done: done > 20_000 and host.stop())
+    found = look("192.0.2.10", ask="1-40000", rate=20_000, then=lambda done: done > 10_000 and host.stop())
     one = found["192.0.2.10"]
-    assert len(one.closed) >= 19_000
+    assert len(one.closed) >= 9_000
     assert one.alive
     assert not one.filtered
     assert {unknown.reason for unknown in one.unknown} == {"the host stopped answering during the scan"}
@@ -130,7 +130,7 @@ def test_ten_source_ports_are_enough(lab, look, ephemeral):
     assert not found["127.0.0.1"].open
 
 
-def test_twenty_full_scans_of_loopback_show_no_phantom_and_no_miss(lab, look):
+def test_six_full_scans_of_loopback_show_no_phantom_and_no_miss(lab, look):
     lab.host("idle", "192.0.2.10")
     listener = subprocess.Popen(
         [
@@ -147,7 +147,7 @@ def test_twenty_full_scans_of_loopback_show_no_phantom_and_no_miss(lab, look):
     )
     try:
         assert listener.stdout.readline()
-        for _ in range(20):
+        for _ in range(6):
             one = look("127.0.0.1")["127.0.0.1"]
             assert one.open == PortSet.parse("22,8080,40000")
             assert len(one.closed) == 65532

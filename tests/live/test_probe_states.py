@@ -195,7 +195,7 @@ def test_a_proxy_that_answers_on_every_port_proves_nothing_open(lab, look):
     host = lab.host("web", "192.0.2.10")
     host.listen(9)
     host.firewall("tcp dport 1-65535 redirect to :9", hook="prerouting", kind="nat", priority=-100)
-    one = look("192.0.2.10", ask="1-65535")["192.0.2.10"]
+    one = look("192.0.2.10", ask="1-20000,40000-50000")["192.0.2.10"]
     assert not one.open
     assert reasons(one) == {"answers on every port"}
 
