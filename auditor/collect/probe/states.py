@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import re
-from array import array
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from auditor.collect.probe.chunk import CLOSED, OPEN, REFUSED
-from auditor.collect.probe.rounds import CANARIES
 from auditor.model.ports import PortSet
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
-
-_AT_ONE_DOOR: Final = 5
-"""So many canaries at once for one open port: more would overflow the accept queue of a small server (listen(2))."""
+    from collections.abc import Iterator
 
 
 def where(states: bytearray, code: int) -> list[int]:
@@ -32,13 +26,3 @@ def numbers(ports: PortSet) -> Iterator[int]:
     """The port numbers, one by one."""
     for low, high in ports.ranges():
         yield from range(low, high + 1)
-
-
-def canaries(states: bytearray, last: Container[int]) -> array[int]:
-    """Ports known to answer, open ones if there are any; those of ``last`` only where others do not suffice."""
-    if opens := where(states, OPEN):
-        early = [port for port in opens if port not in last]
-        opens = (early + [port for port in opens if port in last])[:CANARIES]
-        return array("H", (opens * _AT_ONE_DOOR)[:CANARIES])
-    known = where(states, CLOSED)[:CANARIES] or where(states, REFUSED)[:CANARIES]
-    return array("H", (known * CANARIES)[:CANARIES])

@@ -9,6 +9,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from auditor.collect.probe import jury
+from auditor.collect.probe.canaries import CHECKS, Canaries, chosen
 from auditor.collect.probe.chunk import (
     ANSWERS,
     CLOSED,
@@ -27,7 +28,7 @@ from auditor.collect.probe.jury import Jury, Trust, crowded
 from auditor.collect.probe.order import SENTINELS, order, outsiders
 from auditor.collect.probe.pacing import RoundTrip
 from auditor.collect.probe.rounds import CANARIES, SILENT_PAUSE, SILENT_ROUNDS, Next, Tally
-from auditor.collect.probe.states import canaries, numbers, where
+from auditor.collect.probe.states import numbers, where
 from auditor.model.ports import PortSet, Protocol
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ MOST_OUTSTANDING: Final = 8192
 _MOST_SILENT: Final = 32_768
 _LEAST_OUTSTANDING: Final = 256
 _TOO_FAST: Final = 0.1
-_TOUCH: Final = 0.5
-_CHECKS: Final = 4
 _MOST_CHECKS, _MOST_TROUBLES, _MOST_BACKOFF = 4, 2, 32
 _PORT_ZERO: Final = PortSet.parse("0")
 _PATIENT: Final = {"sentinel", "pilot"}
@@ -92,11 +91,7 @@ class Subject:
         self._looked_outside = False
         self._jury = Jury()
         self._named: frozenset[int] = frozenset()
-        self._canaries = Tally()
-        self._heard: set[int] = set()
-        self._missed: set[int] = set()
-        self._met_again: set[int] = set()
-        self._group_lost = False
+        self._canaries = Canaries()
         self._checks = 0
         self._troubles = 0
         self._attempt = 0
@@ -194,7 +189,7 @@ class Subject:
             self.second_look.hear(chunk.ports, chunk.codes, witness=chunk.role != CONFIRM)
             return
         if chunk.role in {"canary", "check"}:
-            self._count_canaries(chunk)
+            self._canaries.hear(chunk, self.states, trusted=chunk.watch or self.trust is not Trust.WATCHED)
             return
         if chunk.role in jury.ROLES:
             self._judge_sentinels(chunk)
@@ -249,22 +244,6 @@ class Subject:
         if 1 in silences:
             self._rest.extend(compress(chunk.ports, silences))
 
-    def _count_canaries(self, chunk: Chunk) -> None:
-        seen = self._canaries
-        lost = 0
-        for port, code in zip(chunk.ports, chunk.codes, strict=True):
-            missing = code not in ANSWERS
-            lost += missing
-            (self._missed if missing else self._heard).add(port)
-            if code == OPEN and (chunk.watch or self.trust is not Trust.WATCHED):
-                self._met_again.add(port)
-            if self.states[port] == OPEN:
-                seen.open_canaries += 1
-                seen.lost_open += missing
-        seen.canaries += len(chunk.ports)
-        seen.lost += lost
-        self._group_lost = lost == len(chunk.ports) >= _CHECKS
-
     def _judge_sentinels(self, chunk: Chunk) -> None:
         """Whether a finished handshake means anything here."""
         if self.trust is not Trust.FULL:
@@ -275,7 +254,7 @@ class Subject:
             self.work.appendleft(Segment(silent, "outsider"))
         if self.trust is Trust.WATCHED:
             again = array("H", where(self.states, OPEN))
-            self._met_again.clear()
+            self._canaries.met_again.clear()
             for port in again:
                 self.states[port] = UNASKED
             self.tally.opens -= len(again)
@@ -315,7 +294,7 @@ class Subject:
             self.work.append(Segment(strangers, "outsider"))
             return Next.ANOTHER
         rest = array("H", (port for port in self._rest if self.states[port] in {SILENT, UNREACHED}))
-        if rest and (self._checks or self._lost_touch()):
+        if rest and (self._checks or self._canaries.lost_touch):
             return self._check(rest)
         self._close_books()
         if self.alive:
@@ -343,7 +322,7 @@ class Subject:
             self.second_look = second_look(
                 self.states,
                 self.target.surprises,
-                met_again=self._met_again,
+                met_again=self._canaries.met_again,
                 loss=self.tally.loss,
                 opens=self.trust is not Trust.NONE,
                 closed=decision is not Next.LIMITS_REFUSALS,
@@ -359,13 +338,9 @@ class Subject:
         self.tally.opens += look.settle(self.states, self.reasons)
         return decision
 
-    def _lost_touch(self) -> bool:
-        """Whether most canaries of this round, or all of its last ones, went unanswered."""
-        return self._canaries.lost > _TOUCH * self._canaries.canaries or self._group_lost
-
     def _check(self, rest: array[int]) -> Next:
         """A round in which the host was lost counts for nothing. See whether it is there before asking much again."""
-        seen, self._canaries, self._group_lost = self._canaries, Tally(), False
+        seen = self._canaries.end_round()
         if self._checks and seen.lost * 2 <= seen.canaries:
             self._checks = 0
             self._next_round(rest)
@@ -378,12 +353,12 @@ class Subject:
         self._rest = rest
         self.backoff = min(2 * self.backoff, _MOST_BACKOFF)
         self.pause = SILENT_PAUSE * self._checks
-        self.work.append(Segment(canaries(self.states, self._named)[:_CHECKS], "check"))
+        self.work.append(Segment(chosen(self.states, self._named)[:CHECKS], "check"))
         return Next.ANOTHER
 
     def _close_books(self) -> None:
         """A round has been carried through: its canaries count."""
-        seen, self._canaries = self._canaries, Tally()
+        seen = self._canaries.end_round()
         if seen.lost > _TOO_FAST * seen.canaries:
             self.cap = max(_LEAST_OUTSTANDING, self.cap // 2)
         tally = self.tally
@@ -397,7 +372,7 @@ class Subject:
         self._rest = array("H")
         self._attempt += 1
         self.tally.asked_last = self.tally.answered_last = self.tally.kept_in_last = 0
-        known = canaries(self.states, self._named) if self.alive else array("H")
+        known = chosen(self.states, self._named) if self.alive else array("H")
         few = len(known) < CANARIES
         groups = _CANARY_GROUPS if len(rest) >= _CANARY_GROUPS * (_FAR_APART if few else SENTINELS) else 1
         for group in range(groups):
@@ -415,5 +390,5 @@ class Subject:
         """
         if self.states.count(REFUSED) > self.states.count(CLOSED):
             return True
-        witnesses = self._heard - self._missed - self._named
+        witnesses = self._canaries.steady - self._named
         return sum(self.states[port] == OPEN for port in witnesses) >= _WITNESSES

@@ -1,0 +1,79 @@
+"""Canaries: ports of an address that are known to answer, asked again among those that do not. Pure.
+
+How many of them stay silent tells how much gets lost, and whether the host is still there.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Final
+
+from auditor.collect.probe.chunk import ANSWERS, CLOSED, OPEN, REFUSED
+from auditor.collect.probe.rounds import CANARIES, Tally
+from auditor.collect.probe.states import where
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from auditor.collect.probe.chunk import Chunk
+
+CHECKS: Final = 4
+"""So many canaries that are all silent raise the question whether the host is still there."""
+_TOUCH: Final = 0.5
+_AT_ONE_DOOR: Final = 5
+"""So many canaries at once for one open port: more would overflow the accept queue of a small server (listen(2))."""
+
+
+class Canaries:
+    """What the canaries of one address have said. ``met_again`` are those that were open once more."""
+
+    __slots__ = ("_group_lost", "_heard", "_missed", "_round", "met_again")
+
+    def __init__(self) -> None:
+        self.met_again: set[int] = set()
+        self._round = Tally()
+        self._heard: set[int] = set()
+        self._missed: set[int] = set()
+        self._group_lost = False
+
+    def hear(self, chunk: Chunk, states: bytearray, *, trusted: bool) -> None:
+        """Count a chunk of canaries. ``trusted``: whether a finished handshake means that a port is open."""
+        seen = self._round
+        lost = 0
+        for port, code in zip(chunk.ports, chunk.codes, strict=True):
+            missing = code not in ANSWERS
+            lost += missing
+            (self._missed if missing else self._heard).add(port)
+            if code == OPEN and trusted:
+                self.met_again.add(port)
+            if states[port] == OPEN:
+                seen.open_canaries += 1
+                seen.lost_open += missing
+        seen.canaries += len(chunk.ports)
+        seen.lost += lost
+        self._group_lost = lost == len(chunk.ports) >= CHECKS
+
+    @property
+    def lost_touch(self) -> bool:
+        """Whether most canaries of this round, or all of its last ones, went unanswered."""
+        return self._round.lost > _TOUCH * self._round.canaries or self._group_lost
+
+    @property
+    def steady(self) -> set[int]:
+        """Ports that answered whenever they were asked again."""
+        return self._heard - self._missed
+
+    def end_round(self) -> Tally:
+        """The counts of this round; the next one begins."""
+        seen, self._round, self._group_lost = self._round, Tally(), False
+        return seen
+
+
+def chosen(states: bytearray, last: Container[int]) -> array[int]:
+    """Ports known to answer, open ones if there are any; those of ``last`` only where others do not suffice."""
+    if opens := where(states, OPEN):
+        early = [port for port in opens if port not in last]
+        opens = (early + [port for port in opens if port in last])[:CANARIES]
+        return array("H", (opens * _AT_ONE_DOOR)[:CANARIES])
+    known = where(states, CLOSED)[:CANARIES] or where(states, REFUSED)[:CANARIES]
+    return array("H", (known * CANARIES)[:CANARIES])
