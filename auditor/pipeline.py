@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
-    from auditor.model.evidence import Evidence
+    from auditor.model.evidence import Evidence, Observation
     from auditor.model.findings import Audit
     from auditor.model.policy import Host, Policy
     from auditor.model.target import Batch, Observer
     from auditor.policy.resolve import Resolver
+    from auditor.snapshot.checkpoint import Pulse
+    from auditor.snapshot.read import Part
 
 UNLIMITED = 0
+_CONNECT = "connect"
 _MANY = 20_000
 TOOL = "exposure-auditor"
 """The name under which findings appear at whoever collects them; they are told apart by it, so it never changes."""
@@ -31,11 +34,11 @@ TOOL = "exposure-auditor"
 class ScanLimits:
     """How to scan, and what the caller sets over the policy's ``scan:``; None: as the policy says.
 
-    ``method`` is ``connect`` or ``syn``; ``rate`` in packets a second over all hosts, ``host_rate`` to each address,
-    ``UNLIMITED`` for no cap; ``timeout`` in seconds.
+    ``method`` is ``connect``, which is the default, or ``syn``; ``rate`` in packets a second over all hosts,
+    ``host_rate`` to each address, ``UNLIMITED`` for no cap; ``timeout`` in seconds.
     """
 
-    method: str = "connect"
+    method: str | None = None
     rate: int | None = None
     host_rate: int | None = None
     timeout: float | None = None
@@ -154,14 +157,13 @@ def collect(request: Request, loaded: Loaded, observer: Observer) -> Sequence[Ev
     """Open the evidence asked for: files, this machine's sockets, or a live scan."""
     if request.evidence:
         return opened(loaded.policy, request)
-    live: Evidence
     if request.sockets:
         from auditor.collect.sockets import listening
 
-        live = listening(request.host)
-    else:
-        live = scan(loaded, vantage=request.vantage, only=request.only, limits=request.limits, observer=observer)
-    return (saved(live, request.save),) if request.save else (live,)
+        live: Evidence = listening(request.host)
+        return (saved(live, request.save),) if request.save else (live,)
+    limits, save = request.limits, request.save
+    return (scan(loaded, vantage=request.vantage, only=request.only, limits=limits, save=save, observer=observer),)
 
 
 def chosen(policy: Policy, only: Sequence[str]) -> tuple[Host, ...]:
@@ -188,13 +190,20 @@ def opened(policy: Policy, request: Request) -> Sequence[Evidence]:
 
 
 def scan(
-    loaded: Loaded, *, vantage: str | None, only: Sequence[str], limits: ScanLimits, observer: Observer
+    loaded: Loaded,
+    *,
+    vantage: str | None,
+    only: Sequence[str],
+    limits: ScanLimits,
+    save: str | None = None,
+    observer: Observer,
 ) -> Evidence:
     """Plan a live scan of the policy's hosts; packets are sent as the result is read.
 
+    ``save`` names the snapshot that it is written to meanwhile, here and below.
+
     :raises UsageError: the vantage is missing or unknown, or there are more addresses than the limit.
     """
-    from auditor.collect.chain import Preceded
     from auditor.collect.names import lookup
     from auditor.model.target import Batch
     from auditor.plan.targets import plan
@@ -211,13 +220,19 @@ def scan(
         host_rate=policy.scan.host_rate if limits.host_rate is None else (limits.host_rate or None),
         timeout=limits.timeout or policy.scan.timeout,
         max_inflight=limits.max_inflight,
-        method=limits.method,
+        method=limits.method or _CONNECT,
     )
-    return _identified(loaded, Preceded(planned.unplanned, _probed(batch, observer)), batch, observer)
+    return _carried_out(batch, planned.unplanned, save, observer)
 
 
 def scan_targets(
-    targets: Sequence[str], ports: str, *, vantage: str | None, limits: ScanLimits, observer: Observer
+    targets: Sequence[str],
+    ports: str,
+    *,
+    vantage: str | None,
+    limits: ScanLimits,
+    save: str | None = None,
+    observer: Observer,
 ) -> Evidence:
     """Plan a live scan of bare addresses, networks and names; packets are sent as the result is read.
 
@@ -236,9 +251,43 @@ def scan_targets(
         host_rate=limits.host_rate or None,
         timeout=limits.timeout or DEFAULT_SCAN.timeout,
         max_inflight=limits.max_inflight,
-        method=limits.method,
+        method=limits.method or _CONNECT,
     )
-    return _probed(batch, observer)
+    return _carried_out(batch, (), save, observer)
+
+
+def resume(path: str, *, limits: ScanLimits, save: str | None = None, observer: Observer) -> Evidence:
+    """Go on with an interrupted scan, from its snapshot alone; packets are sent as the result is read.
+
+    The whole is written under the snapshot's own name, or to ``save``. Of a complete scan nothing is left to do.
+
+    :raises UsageError: no snapshot of a scan, one that does not say what was to be asked, or too many addresses.
+    :raises EvidenceError: the snapshot cannot be read, or something in it is wrong.
+    """
+    from auditor.collect.resumed import Resumed
+    from auditor.errors import UsageError
+    from auditor.files.spare import spare
+    from auditor.model.target import METHODS
+    from auditor.plan.targets import count_of, guard_plan
+    from auditor.snapshot.checkpoint import Pulse
+    from auditor.snapshot.resume import unfinished
+
+    left = unfinished(path)
+    if save is not None and save != left.path:
+        spare((left.source,), snapshot=save)
+    if left.complete:
+        observer.say(f"{left.source} is complete: nothing is left to ask")
+        return saved(left.snapshot, save) if save is not None and save != left.path else left.named()
+    plan = _limited(left.plan, limits)
+    if plan.method not in METHODS:
+        raise UsageError(f"--resume: {left.source} wants the method {plan.method!r:.40}; expected {', '.join(METHODS)}")
+    guard_plan(plan, left.source, limits.max_targets)
+    rest = replace(plan, targets=left.rest)
+    observer.say(f"going on: {count_of(len(rest.targets), 'address', 'addresses')} of {len(plan.targets):,} to finish")
+    pulse = Pulse(observer)
+    evidence = _identified(Resumed(_probed(rest, pulse), left.begun, left.origin), plan, pulse)
+    earlier = left.parts
+    return _recorded(evidence, left.finished, plan, save or left.path, pulse, earlier=earlier)
 
 
 def _nothing() -> None:
@@ -247,16 +296,66 @@ def _nothing() -> None:
 
 def saved(evidence: Evidence, path: str) -> Evidence:
     """Return the same evidence, written to a snapshot as it is read."""
-    from auditor.snapshot.write import SnapshotWriter, tee
+    from auditor.snapshot.checkpoint import tee
+    from auditor.snapshot.write import SnapshotWriter
 
     return tee(evidence, SnapshotWriter(path, evidence.origin))
 
 
-def _identified(loaded: Loaded, evidence: Evidence, batch: Batch, observer: Observer) -> Evidence:
+def _limited(batch: Batch, limits: ScanLimits) -> Batch:
+    """The batch, but for what the caller sets."""
+    return replace(
+        batch,
+        rate=batch.rate if limits.rate is None else (limits.rate or None),
+        host_rate=batch.host_rate if limits.host_rate is None else (limits.host_rate or None),
+        timeout=limits.timeout or batch.timeout,
+        max_inflight=limits.max_inflight or batch.max_inflight,
+        method=limits.method or batch.method,
+    )
+
+
+def _carried_out(batch: Batch, unplanned: Sequence[Observation], save: str | None, observer: Observer) -> Evidence:
+    from auditor.collect.chain import Preceded
+    from auditor.snapshot.checkpoint import Pulse
+
+    pulse = Pulse(observer)
+    evidence = _identified(_probed(batch, pulse), batch, pulse)
+    return _recorded(evidence, unplanned, batch, save, pulse) if save else Preceded(unplanned, evidence)
+
+
+def _recorded(
+    evidence: Evidence,
+    known: Sequence[Observation],
+    plan: Batch,
+    save: str,
+    pulse: Pulse,
+    *,
+    earlier: Sequence[Part] | None = None,
+) -> Evidence:
+    """Write a scan down while it is under way, so that it can go on from there; ``known`` is known before it begins.
+
+    ``earlier`` is what the scan that is resumed has left, with ``known`` in it.
+    """
+    from auditor.collect.chain import Preceded
+    from auditor.snapshot.checkpoint import tee
+    from auditor.snapshot.plan import plan_lines
+    from auditor.snapshot.read import Part
+    from auditor.snapshot.write import SnapshotWriter
+
+    before = [Part(seen, finished=True) for seen in known] if earlier is None else earlier
+    writer = SnapshotWriter(
+        save, evidence.origin, plan=plan_lines(plan), earlier=before, takes_over=earlier is not None
+    )
+    recorded = tee(evidence, writer)
+    pulse.then = lambda said: recorded.checkpoint(thorough=said)
+    return Preceded(known, recorded)
+
+
+def _identified(evidence: Evidence, batch: Batch, observer: Observer) -> Evidence:
     """Speak to the open ports of which a rule says what must answer there."""
     from auditor.plan.services import ServiceQuestions
 
-    questions = ServiceQuestions(loaded.policy, loaded.resolver, batch.vantage)
+    questions = ServiceQuestions(batch.targets)
     if not questions:
         return evidence
     from auditor.collect.identify import identify
@@ -279,6 +378,6 @@ def _probed(batch: Batch, observer: Observer) -> Evidence:
     capped = f"at most {batch.rate:,} packets a second" if batch.rate else "no limit on packets a second"
     size = f"{count_of(batch.probes, 'port')} of {count_of(len(batch.targets), 'address', 'addresses')}"
     observer.say(f"about to probe {size}, {capped}")
-    if batch.method == "connect" and batch.rate is None and batch.probes >= _MANY and not stays_here(batch):
+    if batch.method == _CONNECT and batch.rate is None and batch.probes >= _MANY and not stays_here(batch):
         observer.say("so many ports are asked faster with --method syn, as root or with CAP_NET_RAW")
     return probe(batch, observer)

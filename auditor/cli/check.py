@@ -28,7 +28,7 @@ def check(
         typer.Option("--fail-on", metavar="SEVERITY", help="info, low, medium, high, critical or never."),
     ] = None,
     save: given.Save = None,
-    method: given.Method = given.ScanMethod.CONNECT,
+    method: given.Method = None,
     rate: given.Rate = None,
     host_rate: given.HostRate = None,
     timeout: given.Timeout = None,

@@ -47,8 +47,11 @@ Save = Annotated[
     str | None, typer.Option("--save", metavar="SNAPSHOT", help="Write what was seen to this snapshot file.")
 ]
 Method = Annotated[
-    ScanMethod,
-    typer.Option("--method", help="How TCP ports are asked: connections, or SYN packets alone (needs CAP_NET_RAW)."),
+    ScanMethod | None,
+    typer.Option(
+        "--method",
+        help="How TCP ports are asked: connections (the default), or SYN packets alone (needs CAP_NET_RAW).",
+    ),
 ]
 Rate = Annotated[
     str | None,
@@ -123,7 +126,7 @@ def clock(text: str | None) -> Callable[[], datetime]:
 
 def limits(
     *,
-    method: ScanMethod,
+    method: ScanMethod | None,
     rate: str | None,
     host_rate: str | None,
     timeout: str | None,
@@ -137,7 +140,7 @@ def limits(
     from auditor.pipeline import ScanLimits
 
     return ScanLimits(
-        method=method.value,
+        method=method and method.value,
         rate=_rate(rate, "--rate"),
         host_rate=_rate(host_rate, "--host-rate"),
         timeout=_seconds(timeout),

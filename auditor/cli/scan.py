@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 def scan(
     targets: Annotated[
-        list[str], typer.Argument(metavar="POLICY | TARGET...", help="A policy file, or addresses, networks and names.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="POLICY | TARGET...", help="A policy file, or addresses, networks and names."),
+    ] = None,
     ports: Annotated[
         str | None,
         typer.Option("--ports", "-p", metavar="PORTS", help="For TARGETs: 22,80-90,https or all. Default: all TCP."),
@@ -27,7 +28,13 @@ def scan(
     only: given.Only = None,
     output: given.SnapshotForm = given.Shape.TEXT,
     save: given.Save = None,
-    method: given.Method = given.ScanMethod.CONNECT,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume", metavar="SNAPSHOT", help="Go on with the scan that this --save was for, if it was cut short."
+        ),
+    ] = None,
+    method: given.Method = None,
     rate: given.Rate = None,
     host_rate: given.HostRate = None,
     timeout: given.Timeout = None,
@@ -36,6 +43,10 @@ def scan(
     quiet: given.Quiet = False,
 ) -> int:
     """Scan hosts and show or save what was seen; nothing is compared.
+
+    A scan with --save that was killed or stopped goes on with --resume and the same name: what was answered is not
+    asked again, and the whole is saved there, unless --save says otherwise. Of SNAPSHOT and SNAPSHOT.partial the
+    latter is taken, as it is the later one.
 
     Exit codes: 0 every port has a state; 2 bad usage; 3 some have none, with the reasons; 4 could not scan;
     130 interrupted, and a saved snapshot says so.
@@ -53,17 +64,24 @@ def scan(
         max_targets=max_targets,
     )
     with Watcher(quiet=quiet) as watcher:
+        if resume is not None:
+            if targets or ports or vantage or only:
+                raise UsageError("--resume goes alone: the snapshot says what is asked, and from where")
+            return _shown(pipeline.resume(resume, limits=limits, save=save, observer=watcher), output)
+        if not targets:
+            raise UsageError("name a POLICY, or TARGETs to scan; or a snapshot to go on with, by --resume")
         if _is_policy(targets):
             if ports:
                 raise UsageError("--ports goes with addresses; a policy says its own ports under 'scan:'")
             loaded = pipeline.load(targets[0], today=given.moment(None).date())
             spare(pipeline.read_by(loaded), snapshot=save)
-            evidence = pipeline.scan(loaded, vantage=vantage, only=only or (), limits=limits, observer=watcher)
+            seen = pipeline.scan(loaded, vantage=vantage, only=only or (), limits=limits, save=save, observer=watcher)
         else:
             if only:
                 raise UsageError("--only goes with a policy")
-            evidence = pipeline.scan_targets(targets, ports or "all", vantage=vantage, limits=limits, observer=watcher)
-        seen = pipeline.saved(evidence, save) if save else evidence
+            seen = pipeline.scan_targets(
+                targets, ports or "all", vantage=vantage, limits=limits, save=save, observer=watcher
+            )
         return _shown(seen, output)
 
 

@@ -32,6 +32,16 @@ class Preceded:
         yield from self._first
         yield from self._evidence
 
+    def close(self) -> None:
+        """Whoever reads it is done."""
+        close = getattr(self._evidence, "close", None)
+        if close is not None:
+            close()
+
+    def underway(self) -> Iterator[Observation]:
+        """What has become known of hosts that are not finished, since this was last asked."""
+        yield from getattr(self._evidence, "underway", tuple)()
+
     def partial(self) -> Sequence[Observation]:
         """What an interrupted scan knows of the hosts it did not finish."""
         partial = getattr(self._evidence, "partial", tuple)

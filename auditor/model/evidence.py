@@ -46,8 +46,16 @@ class Scope(StrEnum):
     NETWORK = "network"
 
 
+Key = tuple[str | None, str | None, tuple[str, ...]]
+
 NO_ANSWER = "no answer"
 """The reason for ports of a host that answered nothing at all: it may be down, or drop everything."""
+EVERY_PORT = "answers on every port"
+"""The reason for ports of an address at which whatever is asked seems open: a tarpit, or a proxy that takes all."""
+GONE = "the host stopped answering during the scan"
+"""The reason for ports of a host that answered, and then did not any more."""
+INTERRUPTED = "interrupted"
+"""The reason for ports that a scan which was broken off had not come to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +157,19 @@ class Observation:
     def seen(self) -> PortSet:
         """The ports whose state this observation knows, by probe."""
         return self.open | self.closed | self.filtered | self.open_filtered
+
+    @property
+    def accounted(self) -> PortSet:
+        """The ports of which the observation says something: a state, or why there is none."""
+        ports = self.seen
+        for unknown in self.unknown:
+            ports |= unknown.ports
+        return ports
+
+    @property
+    def key(self) -> Key:
+        """What two observations of one target of a scan have in common."""
+        return (self.host, self.address, self.names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

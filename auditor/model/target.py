@@ -14,6 +14,19 @@ from auditor.model.ports import NO_PORTS, PortSet
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from auditor.model.evidence import Key
+
+METHODS = ("connect", "syn")
+"""How a TCP port can be asked; the first one needs no privilege."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAsked:
+    """Ports at which a rule wants a service to answer; ``service`` is as the policy writes it."""
+
+    ports: PortSet
+    service: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surprises:
@@ -38,7 +51,7 @@ class Target:
     ``ask`` is every port to look at; ``first`` those of them that the policy names, to be asked before the others.
     ``network`` is set for an address that is one of a declared network's: silence there is ordinary. ``name`` is the
     DNS name that was looked up to find the address, if it was found so. ``surprises`` says where a state would change
-    the verdict.
+    the verdict, and ``services`` what must answer at open ports.
     """
 
     host: str
@@ -48,11 +61,17 @@ class Target:
     network: bool = False
     name: str | None = None
     surprises: Surprises = NO_SURPRISES
+    services: tuple[ServiceAsked, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """What an observation of the target calls it beside ``host``."""
         return () if self.name is None else (self.name,)
+
+    @property
+    def key(self) -> Key:
+        """What every observation of the target has in common; see :attr:`Observation.key`."""
+        return (self.host, self.address, self.names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

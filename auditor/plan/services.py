@@ -5,47 +5,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.model.ports import NO_PORTS
+from auditor.model.target import ServiceAsked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from auditor.model.evidence import Observation
-    from auditor.model.expectation import Clause, Expecting
-    from auditor.model.policy import Policy
+    from auditor.model.expectation import Expectation
     from auditor.model.ports import Port, PortSet
+    from auditor.model.target import Target
+
+
+def asked_of(expectation: Expectation) -> tuple[ServiceAsked, ...]:
+    """The services that rules want to answer at a host."""
+    return tuple(
+        ServiceAsked(ports=clause.ports, service=clause.conditions.service)
+        for clause in expectation.clauses
+        if clause.conditions and clause.conditions.service
+    )
 
 
 class ServiceQuestions:
-    """The ``service`` conditions of a policy, asked by what a live scan observes from one vantage."""
+    """What the targets of a scan are to be asked beyond their ports, looked up by what was observed."""
 
-    def __init__(self, policy: Policy, expecting: Expecting, vantage: str | None) -> None:
-        """Prepare; observations name hosts of this policy."""
-        self._hosts = policy.hosts
-        self._expecting = expecting
-        self._vantage = vantage
-        items = (item for rule in policy.rules for item in (*rule.allow, *rule.require))
-        self._asked = any(item.conditions and item.conditions.service for item in items)
+    def __init__(self, targets: Iterable[Target]) -> None:
+        """Prepare; observations name the hosts of these targets."""
+        self._asked = {target.host: target.services for target in targets if target.services}
 
     def __bool__(self) -> bool:
         """Whether any rule asks which service answers."""
-        return self._asked
+        return bool(self._asked)
 
     def ports(self, seen: Observation) -> PortSet:
         """Every port of the observed host that a rule wants a certain service at."""
         found = NO_PORTS
-        for clause in self._clauses(seen):
-            found |= clause.ports
+        for asked in self._of(seen):
+            found |= asked.ports
         return found
 
     def names(self, seen: Observation, port: Port) -> tuple[str, ...]:
         """The services that rules want at a port, as the policy writes them."""
-        clauses = (clause for clause in self._clauses(seen) if port in clause.ports)
-        return tuple(clause.conditions.service for clause in clauses if clause.conditions and clause.conditions.service)
+        return tuple(asked.service for asked in self._of(seen) if port in asked.ports)
 
-    def _clauses(self, seen: Observation) -> Iterator[Clause]:
-        host = self._hosts.get(seen.host or "")
-        if host is None:
-            return
-        for clause in self._expecting.expectation(host, self._vantage).clauses:
-            if clause.conditions and clause.conditions.service:
-                yield clause
+    def _of(self, seen: Observation) -> tuple[ServiceAsked, ...]:
+        return self._asked.get(seen.host or "", ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from auditor.errors import UsageError
 from auditor.model.evidence import Observation, Unknown
@@ -11,6 +11,7 @@ from auditor.model.network import LOOPBACK, NOWHERE, parse_address
 from auditor.model.policy import AddressKind
 from auditor.model.ports import ALL_TCP, ALL_UDP
 from auditor.model.target import Target
+from auditor.plan.services import asked_of
 from auditor.plan.surprises import surprising
 from auditor.plan.vantage import refuse_remote_loopback
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from auditor.model.network import NetworkSet
     from auditor.model.policy import Host, HostAddress, Policy
     from auditor.model.ports import PortSet
-    from auditor.model.target import Batch, Surprises
+    from auditor.model.target import Batch, ServiceAsked, Surprises
 
 MAX_TARGETS = 4096
 """How many addresses one audit may probe before the caller has to raise the limit by hand."""
@@ -57,7 +58,7 @@ def plan(
     unplanned: list[Observation] = []
     for host in hosts:
         expectation = expecting.expectation(host, vantage)
-        known = surprising(expectation, vantage, dark=host.dark)
+        wanted = _Wanted(expectation, surprising(expectation, vantage, dark=host.dark), asked_of(expectation))
         _guard(len(targets), host, limit)
         for address in host.addresses:
             try:
@@ -66,7 +67,7 @@ def plan(
                 unplanned.append(_unresolved(host, address, expectation, vantage, error))
                 continue
             for literal in literals:
-                target = _target(host, address, literal, expectation, known)
+                target = _target(host, address, literal, wanted)
                 refuse_remote_loopback(policy, vantage, target)
                 targets.append(target)
     _guard(len(targets), None, limit)
@@ -110,7 +111,29 @@ def _guard(planned: int, host: Host | None, max_targets: int) -> None:
         )
 
 
-def _target(host: Host, address: HostAddress, literal: str, expectation: Expectation, known: Surprises) -> Target:
+def guard_plan(batch: Batch, source: str, max_targets: int | None) -> None:
+    """Hold a plan that was read from a file against the limit, which is not the file's to raise.
+
+    :raises UsageError: more addresses than ``max_targets`` (None: ``MAX_TARGETS``).
+    """
+    limit = max_targets or MAX_TARGETS
+    if len(batch.targets) > limit:
+        raise UsageError(
+            f"refusing to probe more than {limit:,} addresses: {source} names {len(batch.targets):,}; raise the limit"
+            " with --max-targets"
+        )
+
+
+class _Wanted(NamedTuple):
+    """What is to be learnt of a host."""
+
+    expectation: Expectation
+    surprises: Surprises
+    services: tuple[ServiceAsked, ...]
+
+
+def _target(host: Host, address: HostAddress, literal: str, wanted: _Wanted) -> Target:
+    expectation = wanted.expectation
     return Target(
         host=host.name,
         address=literal,
@@ -118,7 +141,8 @@ def _target(host: Host, address: HostAddress, literal: str, expectation: Expecta
         first=(expectation.permitted | expectation.forbidden | expectation.excepted) & expectation.scope,
         network=address.kind is AddressKind.NETWORK,
         name=address.text if address.kind is AddressKind.NAME else None,
-        surprises=known,
+        surprises=wanted.surprises,
+        services=wanted.services,
     )
 
 

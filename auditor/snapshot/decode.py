@@ -126,6 +126,14 @@ def observation_of(fields: Fields) -> Observation:
     )
 
 
+def is_interim(fields: Fields) -> bool:
+    """Whether an observation is one of a target that was not finished.
+
+    :raises ValueError: the mark is of the wrong form.
+    """
+    return _typed(fields, "interim", bool) or False
+
+
 def _states(fields: Fields) -> dict[str, PortSet]:
     states = dict.fromkeys((field for _, field in STATES), NO_PORTS)
     for protocol in Protocol:

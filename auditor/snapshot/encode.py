@@ -10,7 +10,7 @@ import json
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from auditor.model.ports import PortSet, Protocol
+from auditor.model.ports import Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,7 +39,7 @@ def header_line(origin: Origin) -> str:
         "host": origin.host,
         "asked": None if origin.asked is None else str(origin.asked),
     }
-    return _line(fields)
+    return line_of(fields)
 
 
 def footer_line(completion: Completion) -> str:
@@ -49,12 +49,16 @@ def footer_line(completion: Completion) -> str:
         "finished": time_text(completion.finished),
         "reason": completion.reason,
     }
-    return _line(fields)
+    return line_of(fields)
 
 
-def observation_line(seen: Observation) -> str:
-    """One host at one address. ``asked`` is left out where it is just what the states and errors add up to."""
+def observation_line(seen: Observation, *, interim: bool = False) -> str:
+    """One host at one address. ``asked`` is left out where it is just what the states and errors add up to.
+
+    ``interim``: the target is not finished, and the line says what has become known since the one before.
+    """
     fields: Fields = {
+        "interim": interim or None,
         "host": seen.host,
         "address": seen.address,
         "names": list(seen.names) or None,
@@ -66,21 +70,13 @@ def observation_line(seen: Observation) -> str:
         "udp": _states(seen, Protocol.UDP),
         "errors": [{"ports": str(unknown.ports), "reason": unknown.reason} for unknown in seen.unknown] or None,
         "unspoken": str(seen.unspoken) or None,
-        "asked": None if seen.asked == accounted(seen) else str(seen.asked),
+        "asked": None if seen.asked == seen.accounted else str(seen.asked),
         "services": [_service(service) for service in seen.services] or None,
         "sockets": [_socket(socket) for socket in seen.sockets] or None,
         "openings": [_opening(opening) for opening in seen.openings] or None,
         "notes": list(seen.notes) or None,
     }
-    return _line(fields)
-
-
-def accounted(seen: Observation) -> PortSet:
-    """The ports of which the observation says something: a state, or why there is none."""
-    ports = seen.seen
-    for unknown in seen.unknown:
-        ports |= unknown.ports
-    return ports
+    return line_of(fields)
 
 
 def time_text(moment: datetime | None) -> str | None:
@@ -154,5 +150,6 @@ def _given(fields: Fields) -> Fields:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _line(fields: Fields) -> str:
+def line_of(fields: Fields) -> str:
+    """One line of JSON; what is None is left out."""
     return json.dumps(_given(fields), separators=(",", ":")) + "\n"

@@ -1,6 +1,8 @@
 """A snapshot file as evidence, read line by line: the door at which saved evidence enters.
 
 A file that breaks off is incomplete evidence. A file in which something is wrong is refused, with file and line.
+Interim lines say what has become known of a target that is not finished; they are put together at the end, unless a
+line without that mark speaks of the target as a whole.
 """
 
 from __future__ import annotations
@@ -9,24 +11,46 @@ import hashlib
 import os
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from auditor.errors import EvidenceError
 from auditor.model.evidence import Completion
-from auditor.snapshot.decode import completion_of, fields_of, observation_of, origin_of
+from auditor.model.target import Batch
+from auditor.snapshot.decode import completion_of, fields_of, is_interim, observation_of, origin_of
+from auditor.snapshot.parts import composed
+from auditor.snapshot.plan import SETTINGS, is_plan, settings_of, targets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from auditor.model.evidence import Observation, Origin
+    from auditor.model.evidence import Key, Observation, Origin
+    from auditor.model.target import Target
+    from auditor.snapshot.plan import Settings
 
 LONGEST_LINE = 64 * 1024 * 1024
 NO_END_MARK = "no end mark: the scan was interrupted"
 CUT_OFF = "the file ends in the middle of a line"
+SECOND_PLAN = "a second plan: a scan has one"
 SECOND_HEADER = "a second header: snapshots are joined with 'auditor merge', not by appending"
 
 _BOM = b"\xef\xbb\xbf"
+
+
+class Line(NamedTuple):
+    """A line of the file: its number from 1, where it begins, and what stands there."""
+
+    number: int
+    offset: int
+    data: bytes
+
+
+class Part(NamedTuple):
+    """An observation; ``finished`` is whether the scan that wrote it was done with its target."""
+
+    seen: Observation
+    finished: bool
 
 
 class Snapshot:
@@ -58,38 +82,82 @@ class Snapshot:
         return self._completion
 
     def __iter__(self) -> Iterator[Observation]:
-        """Observations in the order of the file."""
+        """Observations in the order of the file, each target once; those that were not finished come last."""
+        for part in self.parts():
+            yield part.seen
+
+    def parts(self) -> Iterator[Part]:
+        """The same, and whether the scan that wrote them was done with the target."""
         self._completion = Completion(complete=False, reason=NO_END_MARK)
+        interim: dict[Key, list[Line]] = {}
         ended = False
-        for number, line in self._lines():
+        for line in self._lines():
             if ended:
-                raise self._error(number, _after_the_end(line))
-            fields = self._fields(number, line)
+                raise self._error(line.number, _after_the_end(line.data))
+            fields = self._fields(line)
             if fields is None:
                 self._completion = Completion(complete=False, reason=CUT_OFF)
             elif "complete" in fields:
                 ended = True
-                with self._locating(number):
+                with self._locating(line.number):
                     self._completion = completion_of(fields)
-            else:
-                with self._locating(number):
-                    seen = _observation(fields)
-                yield seen
+            elif not is_plan(fields):
+                with self._locating(line.number):
+                    seen, more = _observation(fields), is_interim(fields)
+                if more:
+                    interim.setdefault(seen.key, []).append(line._replace(data=b""))
+                else:
+                    interim.pop(seen.key, None)
+                    yield Part(seen, finished=True)
+        for lines in interim.values():
+            yield Part(self._composed(lines), finished=False)
 
-    def _lines(self) -> Iterator[tuple[int, bytes]]:
-        """Every line after the header that is not blank, with its number; the digest is known after the last."""
+    def plan(self) -> Batch | None:
+        """What the scan was to ask, whole; None where the file does not say it, or not to the end.
+
+        :raises EvidenceError: a line of the plan that is not what a plan holds.
+        """
+        settings: Settings | None = None
+        targets: list[Target] = []
+        for line in self._lines():
+            fields = self._fields(line)
+            if fields is None or not is_plan(fields):
+                break
+            with self._locating(line.number):
+                if SETTINGS not in fields:
+                    targets += targets_of(fields)
+                elif settings is None:
+                    settings = settings_of(fields)
+                else:
+                    raise ValueError(SECOND_PLAN)
+        if settings is None or settings.targets != len(targets):
+            return None
+        return Batch(targets=tuple({target.key: target for target in targets}.values()), **settings.batch)
+
+    def _composed(self, lines: Sequence[Line]) -> Observation:
+        """Read the increments of one target, once more, and put them together."""
+        with self._open() as file, self._locating(lines[-1].number):
+            return composed(map(partial(self._increment, file), lines))
+
+    def _increment(self, file: BinaryIO, line: Line) -> Observation:
+        file.seek(line.offset)
+        with self._locating(line.number):
+            return observation_of(fields_of(self._line(file, line.number)))
+
+    def _lines(self) -> Iterator[Line]:
+        """Every line after the header that is not blank; the digest is known after the last."""
         digest = hashlib.sha256()
         with self._open() as file:
             line = self._line(file, 1)
             if line != self._header:
                 raise self._error(1, "the file was replaced while it was being read")
-            number = 1
+            number, offset = 1, 0
             while line:
                 digest.update(line)
-                number += 1
+                number, offset = number + 1, offset + len(line)
                 line = self._line(file, number)
                 if line.strip():
-                    yield number, line
+                    yield Line(number, offset, line)
         self._origin = replace(self._origin, sha256=digest.hexdigest())
 
     def _header_of(self, line: bytes) -> Origin:
@@ -99,14 +167,14 @@ class Snapshot:
                 raise ValueError(msg)
             return origin_of(fields_of(line.removeprefix(_BOM)), self._source)
 
-    def _fields(self, number: int, line: bytes) -> dict[str, Any] | None:
+    def _fields(self, line: Line) -> dict[str, Any] | None:
         """Read the line's fields. None: it is the last line and only the beginning of one."""
-        if not line.endswith(b"\n"):
+        if not line.data.endswith(b"\n"):
             with suppress(ValueError):
-                return fields_of(line)
+                return fields_of(line.data)
             return None
-        with self._locating(number):
-            return fields_of(line)
+        with self._locating(line.number):
+            return fields_of(line.data)
 
     def _open(self) -> BinaryIO:
         try:

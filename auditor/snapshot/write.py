@@ -2,7 +2,8 @@
 
 The lines go to ``PATH.partial``, which becomes ``PATH`` when the end mark is written, be the scan complete or
 interrupted; until then an earlier snapshot under that name stays whole. After a kill the partial file remains, and
-reads as incomplete evidence.
+reads as incomplete evidence. What serves only to go on after a kill, the plan and the interim lines of targets that
+were finished later, is left out of a complete snapshot.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import errno
 import fcntl
 import os
 import signal
-import weakref
 from contextlib import contextmanager, nullcontext, suppress
 from io import FileIO
 from pathlib import Path
@@ -21,40 +21,83 @@ from auditor.errors import ReportError
 from auditor.files.atomic import open_direct, write_failure
 from auditor.files.spare import PARTIAL
 from auditor.model.evidence import Completion
+from auditor.snapshot.decode import fields_of, observation_of
 from auditor.snapshot.encode import footer_line, header_line, observation_line
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
 
-    from auditor.model.evidence import Evidence, Observation, Origin
+    from auditor.model.evidence import Evidence, Key, Observation, Origin
+    from auditor.snapshot.read import Part
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NEW = ".new"
+_NOTE = b'{"interim":true'
+_PLAN = (b'{"plan":', b'{"targets":')
+"""How these lines begin, as :mod:`auditor.snapshot.encode` and :mod:`auditor.snapshot.plan` write them."""
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class SnapshotWriter:
     """A snapshot being written. It ends as interrupted unless :meth:`close` was called, even where nobody entered it.
 
+    ``plan`` are the lines of :func:`plan_lines`. ``earlier`` is what is known before the scan begins. Where it
+    ``takes_over`` from an earlier scan, whose file may be ``PATH.partial`` itself, all of that is in the new file
+    before this takes the name, so that a kill loses nothing.
+
     :raises ReportError: from every method, where the file cannot be written; the message names it.
     """
 
-    def __init__(self, path: str | Path, origin: Origin) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        origin: Origin,
+        *,
+        plan: Iterable[str] = (),
+        earlier: Sequence[Part] = (),
+        takes_over: bool = False,
+    ) -> None:
         self._path = path
         self._begun = False
+        self._size = 0
+        self._unfinished: dict[Key, int] = {}
+        self._has_notes = self._has_plan = False
         self._file: FileIO
         self._partial: Path | None
         direct = self._direct()  # which may wait for the reader of a pipe
         with nullcontext() if direct is not None else _without_signals():
-            self._file, self._partial = self._beside() if direct is None else (direct, None)
-            self._write(header_line(origin))
+            self._file, self._partial = self._beside(fresh=not takes_over) if direct is None else (direct, None)
+            if takes_over and self._partial is not None:
+                self._take_over(self._partial, origin, plan, earlier)
+            else:
+                self._begin(origin, plan, earlier)
             self._begun = True
 
     def add(self, seen: Observation) -> None:
         """Write one observation; it is in the file when this returns."""
         with self._undisturbed():
+            self._unfinished.pop(seen.key, None)
             self._write(observation_line(seen))
+
+    def note(self, seen: Observation) -> None:
+        """Write what has become known of a target that is not finished, to be added to what the file has of it.
+
+        Who reads a pipe is not bothered with it.
+        """
+        if self._partial is not None:
+            with self._undisturbed():
+                self._unfinished.setdefault(seen.key, self._size)
+                self._has_notes = True
+                self._write(observation_line(seen, interim=True))
+
+    def leave(self, seen: Observation) -> None:
+        """Write all that is known of a target that will not be finished; the notes on it go."""
+        with self._undisturbed():
+            self._unfinished[seen.key] = self._size
+            self._has_notes = True
+            self._write(observation_line(seen, interim=True))
 
     def close(self, completion: Completion) -> None:
         """Write the end mark and give the file its name. Only the first call counts."""
@@ -67,11 +110,69 @@ class SnapshotWriter:
         self._write(footer_line(completion))
         try:
             if self._partial is not None:
+                if self._has_notes or (completion.complete and self._has_plan):
+                    self._tidy(self._partial, plan=not completion.complete)
                 os.fsync(self._file.fileno())
                 self._partial.replace(os.path.realpath(self._path))
             self._file.close()
         except OSError as error:
             raise self._failure(error) from error
+
+    def _begin(self, origin: Origin, plan: Iterable[str], earlier: Iterable[Part]) -> None:
+        self._write(header_line(origin))
+        for line in plan:
+            self._has_plan = True
+            self._write(line)
+        for part in earlier:
+            if part.finished:
+                self._write(observation_line(part.seen))
+            else:
+                self.note(part.seen)
+
+    def _take_over(self, partial: Path, origin: Origin, plan: Iterable[str], earlier: Iterable[Part]) -> None:
+        """Write a new file beside the one that is locked, and put it in its place when everything is in it."""
+        try:
+            with self._successor(partial):
+                self._begin(origin, plan, earlier)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _tidy(self, partial: Path, *, plan: bool) -> None:
+        """Leave out what only serves to go on after a kill. Whoever reads it meanwhile has the whole."""
+        with partial.open("rb") as lines, self._successor(partial):
+            offset = 0
+            for line in lines:
+                if self._stays(line, offset, plan=plan):
+                    self._put(line)
+                offset += len(line)
+
+    @contextmanager
+    def _successor(self, partial: Path) -> Iterator[None]:
+        """A new file that takes the partial one's place when the block ends well. Who has the lock may write it."""
+        locked = self._file
+        new = partial.with_name(partial.name + _NEW)
+        file = FileIO(os.open(new, _CREATE | os.O_TRUNC, 0o666), "wb")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._file, self._size = file, 0
+            yield
+            os.fsync(file.fileno())
+            new.replace(partial)
+        except BaseException:
+            with suppress(OSError):
+                new.unlink()
+            raise
+        finally:
+            locked.close()
+
+    def _stays(self, line: bytes, offset: int, *, plan: bool) -> bool:
+        if line.startswith(_PLAN):
+            return plan
+        if not line.startswith(_NOTE):
+            return True
+        if not self._unfinished:
+            return False
+        return offset >= self._unfinished.get(observation_of(fields_of(line)).key, offset + 1)
 
     def __enter__(self) -> Self:
         return self
@@ -106,15 +207,15 @@ class SnapshotWriter:
         except OSError as error:
             raise write_failure(self._path, error) from error
 
-    def _beside(self) -> tuple[FileIO, Path]:
+    def _beside(self, *, fresh: bool) -> tuple[FileIO, Path]:
         try:
             partial = Path(os.path.realpath(self._path) + PARTIAL)
-            return self._claimed(partial), partial
+            return self._claimed(partial, fresh=fresh), partial
         except OSError as error:
             raise write_failure(self._path, error) from error
 
-    def _claimed(self, partial: Path) -> FileIO:
-        """Open for ourselves alone, and only then drop what an earlier, killed run left."""
+    def _claimed(self, partial: Path, *, fresh: bool) -> FileIO:
+        """Open for ourselves alone, and only then, to begin afresh, drop what an earlier, killed run left."""
         if Path(self._path).is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         file = FileIO(os.open(partial, _CREATE, 0o666), "wb")
@@ -122,7 +223,8 @@ class SnapshotWriter:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Whoever held the lock may have given the file its final name in between.
             if os.path.samestat(os.fstat(file.fileno()), partial.stat()):
-                file.truncate()
+                if fresh:
+                    file.truncate()
                 return file
         except (BlockingIOError, FileNotFoundError):
             pass
@@ -133,12 +235,16 @@ class SnapshotWriter:
         raise ReportError(f"cannot write {os.fspath(self._path)}: another run is writing it")
 
     def _write(self, line: str) -> None:
-        left = memoryview(line.encode("ascii"))
         try:
-            while left:
-                left = left[self._file.write(left) :]
+            self._put(line.encode("ascii"))
         except OSError as error:
             raise self._failure(error) from error
+
+    def _put(self, line: bytes) -> None:
+        left = memoryview(line)
+        while left:
+            left = left[self._file.write(left) :]
+        self._size += len(line)
 
     def _failure(self, error: OSError) -> ReportError:
         """Give the file up as it is: what is in it still reads as incomplete evidence."""
@@ -148,7 +254,8 @@ class SnapshotWriter:
     def _give_up(self) -> None:
         """An empty file is of no use to anybody."""
         with suppress(OSError):
-            if self._partial is not None and os.fstat(self._file.fileno()).st_size == 0:
+            status = os.fstat(self._file.fileno())
+            if self._partial is not None and status.st_size == 0 and os.path.samestat(status, self._partial.stat()):
                 self._partial.unlink()
         with suppress(OSError):
             self._file.close()
@@ -162,61 +269,6 @@ def _without_signals() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class Tee:
-    """Evidence that is recorded while it is read; whoever reads on sees the same observations."""
-
-    def __init__(self, evidence: Evidence, writer: SnapshotWriter) -> None:
-        self._evidence = evidence
-        self._writer = writer
-        self._reading: weakref.ref[Generator[Observation]] | None = None
-
-    @property
-    def origin(self) -> Origin:
-        """As the evidence has it."""
-        return self._evidence.origin
-
-    @property
-    def completion(self) -> Completion:
-        """As the evidence has it."""
-        return self._evidence.completion
-
-    def __iter__(self) -> Iterator[Observation]:
-        """Each observation once it is in the file; left early or broken off, the snapshot ends as interrupted.
-
-        Evidence that then still knows something of hosts it did not finish (``partial()``) has that written, too.
-        """
-        reading = self._read()
-        self._reading = weakref.ref(reading)
-        return reading
-
-    def close(self) -> None:
-        """Whoever reads it is done, be it before the end or the beginning: the snapshot ends now."""
-        reading = self._reading() if self._reading is not None else None
-        if reading is not None:
-            reading.close()
-        self._writer.__exit__(None, None, None)
-
-    def _read(self) -> Generator[Observation]:
-        with self._writer as writer:
-            try:
-                for seen in self._evidence:
-                    writer.add(seen)
-                    yield seen
-            except (KeyboardInterrupt, GeneratorExit):
-                for seen in getattr(self._evidence, "partial", tuple)():
-                    writer.add(seen)
-                raise
-            writer.close(self._evidence.completion)
-
-
-def tee(evidence: Evidence, writer: SnapshotWriter) -> Tee:
-    """Pass the evidence through while recording it.
-
-    :raises ReportError: on iteration, where the snapshot cannot be written.
-    """
-    return Tee(evidence, writer)
 
 
 def record(evidence: Evidence, path: str | Path) -> Completion:

@@ -13,7 +13,7 @@ from auditor.collect.identify.interview import interview
 from auditor.collect.identify.loop import MOST_AT_ONCE, Job, Loop
 from auditor.collect.identify.plan import attempts
 from auditor.collect.identify.tls import server_name
-from auditor.model.evidence import Completion, ServiceSeen
+from auditor.model.evidence import INTERRUPTED, Completion, ServiceSeen
 from auditor.model.ports import Port, PortSet, Protocol
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _MOST_HELD: Final = 256
 _MOST_PORTS: Final = 8192
-_INTERRUPTED: Final = "interrupted"
 _SHORTEST: Final = 0.05
 
 
@@ -71,6 +70,7 @@ class Identified:
         self._observer = observer
         self._expected = expected
         self._held: dict[int, Observation] = {}
+        self._told: set[int] = set()
         self._ended = False
 
     @property
@@ -82,7 +82,7 @@ class Identified:
     def completion(self) -> Completion:
         """As the evidence has it, once everything was passed on."""
         end = self._evidence.completion
-        return end if self._ended or not end.complete else replace(end, complete=False, reason=_INTERRUPTED)
+        return end if self._ended or not end.complete else replace(end, complete=False, reason=INTERRUPTED)
 
     def __iter__(self) -> Iterator[Observation]:
         """Each observation once; those that were asked come after those that were not."""
@@ -103,6 +103,14 @@ class Identified:
         """After a break: what was held back, as it came, and what the evidence itself knows of the rest."""
         yield from self._held.values()
         yield from getattr(self._evidence, "partial", tuple)()
+
+    def underway(self) -> Iterator[Observation]:
+        """What has become known of hosts that are not finished, since this was last asked: those held back, too."""
+        for index in tuple(self._held.keys() - self._told):
+            if index in self._held:
+                self._told.add(index)
+                yield self._held[index]
+        yield from getattr(self._evidence, "underway", tuple)()
 
     def _answered(self, asks: dict[int, PortSet]) -> Iterator[Observation]:
         """Ask all ports of the observations that are held, and pass each on when its last one is done."""

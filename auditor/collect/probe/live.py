@@ -11,10 +11,11 @@ from auditor import __version__
 from auditor.collect.probe.campaign import Campaign
 from auditor.collect.probe.icmp import NO_NEIGHBOUR
 from auditor.collect.probe.local import is_local, lets_out, many_descriptors, silent_neighbours
-from auditor.collect.probe.observation import concluded, interrupted, nothing_to_ask, unasked
+from auditor.collect.probe.news import Told
+from auditor.collect.probe.observation import concluded, increment, interrupted, known_codes, nothing_to_ask, unasked
 from auditor.collect.probe.subject import Subject
 from auditor.collect.probe.turns import fairly
-from auditor.model.evidence import NO_ANSWER, Completion, Kind, Observation, Origin
+from auditor.model.evidence import INTERRUPTED, NO_ANSWER, Completion, Kind, Observation, Origin
 from auditor.model.network import parse_address
 from auditor.model.ports import PortSet, Protocol
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from auditor.model.target import Batch, Observer, Target
 
 _PORT_ZERO = PortSet.parse("0")
-_INTERRUPTED = "interrupted"
 _FIREWALL = "local: this machine's firewall does not let the packet out"
 _NO_ZONE = "local: there is no such network interface as the address names"
 
@@ -46,11 +46,12 @@ class LiveScan:
         )
         self.completion = Completion(complete=False, reason="not begun")
         self._campaign: Campaign | None = None
+        self._told = Told()
         self._unbegun: deque[Target] = deque(batch.targets)
 
     def __iter__(self) -> Iterator[Observation]:
         """One observation a target, as each is finished."""
-        self.completion = Completion(complete=False, reason=_INTERRUPTED)
+        self.completion = Completion(complete=False, reason=INTERRUPTED)
         at_once, ready = self._sorted_out()
         self._unbegun.clear()
         with many_descriptors() as descriptors:
@@ -63,19 +64,30 @@ class LiveScan:
                     yield concluded(subject, self._batch.vantage, _silence(subject))
             finally:
                 stopped = datetime.now(UTC)
-                self.completion = Completion(complete=False, reason=_INTERRUPTED, finished=stopped)
+                self.completion = Completion(complete=False, reason=INTERRUPTED, finished=stopped)
         self.completion = Completion(complete=True, finished=datetime.now(UTC))
+
+    def underway(self) -> Iterator[Observation]:
+        """What has become known of unfinished targets since this was last asked; answers alone."""
+        active = {} if self._campaign is None else self._campaign.active
+        for number in tuple(active):
+            subject = active.get(number)
+            if subject is None:  # it was finished meanwhile
+                continue
+            news = self._told.news(subject, known_codes(subject))
+            if news is not None:
+                yield increment(subject, self._batch.vantage, news)
 
     def partial(self) -> Iterator[Observation]:
         """After a break: what is known of the targets that were not finished; the rest is unknown."""
         vantage = self._batch.vantage
         for target in self._unbegun:
-            yield unasked(target, vantage, _INTERRUPTED)
+            yield unasked(target, vantage, INTERRUPTED)
         if self._campaign is not None:
             for subject in self._campaign.active.values():
-                yield interrupted(subject, vantage, _INTERRUPTED)
+                yield interrupted(subject, vantage, INTERRUPTED)
             for target in self._campaign.waiting:
-                yield unasked(target, vantage, _INTERRUPTED)
+                yield unasked(target, vantage, INTERRUPTED)
 
     def _sorted_out(self) -> tuple[list[Observation], list[Target]]:
         """What is known of targets that cannot be asked, or need not; and the others."""

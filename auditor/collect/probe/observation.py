@@ -5,23 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from auditor.collect.probe.chunk import CLOSED, DOUBTED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNREACHED
+from auditor.collect.probe.chunk import CLOSED, DOUBTED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNASKED, UNREACHED
 from auditor.collect.probe.jury import Trust
 from auditor.collect.probe.rounds import Next
 from auditor.collect.probe.states import numbers, ports_with
-from auditor.model.evidence import NO_ANSWER, Observation, Unknown
+from auditor.model.evidence import EVERY_PORT, GONE, INTERRUPTED, NO_ANSWER, Observation, Unknown
 from auditor.model.ports import NO_PORTS, Port, PortSet, Protocol
 
 if TYPE_CHECKING:
+    from auditor.collect.probe.news import News
     from auditor.collect.probe.subject import Subject
     from auditor.model.target import Target
 
-EVERY_PORT = "answers on every port"
 NOT_UDP = "UDP was not asked"
 LIMITED = "the host limits its answers: closed, or dropped before it could answer"
 REFUSED_ON_THE_WAY = f"{NO_ANSWER}: refused by "
 KEPT_IN = "local: this machine's firewall refuses, more than it says"
-GONE = "the host stopped answering during the scan"
+_MARK = 0xFF
 _ZERO = PortSet.of(Port(Protocol.TCP, 0), Port(Protocol.UDP, 0))
 
 
@@ -62,6 +62,32 @@ def interrupted(subject: Subject, vantage: str | None, reason: str) -> Observati
         known |= one.ports
     unknown.append(Unknown(ports=_asked(subject.target).only(Protocol.TCP) - known, reason=reason))
     return _observation(subject, vantage, opened, closed, filtered, unknown, finished=False)
+
+
+def known_codes(subject: Subject) -> bytes:
+    """What is known for good of each port of a subject under way, 0 for nothing: answers that count."""
+    opens = OPEN if subject.opens_count else UNASKED
+    foreign = REFUSED if subject.alive else UNASKED
+    known = {OPEN: opens, CLOSED: CLOSED, REFUSED: REFUSED, FOREIGN: foreign}
+    return bytes(subject.states).translate(bytes(known.get(code, UNASKED) for code in range(256)))
+
+
+def increment(subject: Subject, vantage: str | None, news: News) -> Observation:
+    """What has become known of a subject under way since it was last told."""
+    lost = ports_with(news.lost, _MARK)
+    return Observation(
+        host=subject.target.host,
+        address=subject.target.address,
+        names=subject.target.names,
+        vantage=vantage,
+        open=ports_with(news.fresh, OPEN),
+        closed=ports_with(news.fresh, CLOSED),
+        filtered=ports_with(news.fresh, REFUSED),
+        unknown=(Unknown(ports=lost, reason=INTERRUPTED),) if lost else (),
+        asked=_asked(subject.target),
+        alive=subject.alive or None,
+        started=subject.started,
+    )
 
 
 def unasked(target: Target, vantage: str | None, reason: str) -> Observation:

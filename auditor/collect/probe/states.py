@@ -16,7 +16,7 @@ def where(states: bytearray, code: int) -> list[int]:
     return [match.start() for match in re.finditer(re.escape(bytes([code])), states)]
 
 
-def ports_with(states: bytearray, code: int) -> PortSet:
+def ports_with(states: bytes | bytearray, code: int) -> PortSet:
     """The TCP ports in this state."""
     runs = re.finditer(re.escape(bytes([code])) + b"+", states)
     return PortSet.from_bounds(tuple(bound for run in runs for bound in run.span()))

@@ -173,6 +173,14 @@ class Subject:
         """Whether it has answered anything at all, itself: a refusal of somebody on the way does not count."""
         return self.tally.answers > 0
 
+    @property
+    def opens_count(self) -> bool:
+        """Whether it is settled that a finished handshake means something here; until then an open port may be none."""
+        if self.trust is Trust.NONE or self._doubtful:
+            return False
+        roles = {segment.role for segment in self.work} | {chunk.role for chunk in self._scouts.values()}
+        return roles.isdisjoint(jury.ROLES)
+
     def sample(self, seconds: float, used: float) -> None:
         """Learn a round-trip time. ``used`` is the patience the host was shown so far: if too short, start over."""
         if not self.round_trip and seconds > used:

@@ -5,6 +5,7 @@ from datetime import date
 from auditor.model.evidence import Observation
 from auditor.model.ports import Port
 from auditor.plan.services import ServiceQuestions
+from auditor.plan.targets import plan
 from auditor.policy.load import load_policy
 from auditor.policy.resolve import Resolver
 
@@ -23,7 +24,10 @@ def questions(tmp_path, text=POLICY, vantage=None):
     path = tmp_path / "exposure.yaml"
     path.write_text(text, encoding="utf-8")
     policy = load_policy(path)
-    return ServiceQuestions(policy, Resolver(policy, date(2026, 11, 22)), vantage)
+    planned = plan(
+        policy, Resolver(policy, date(2026, 11, 22)), hosts=policy.hosts.values(), vantage=vantage, lookup=None
+    )
+    return ServiceQuestions(planned.targets)
 
 
 def test_the_ports_to_speak_to_are_those_with_a_service_condition(tmp_path):

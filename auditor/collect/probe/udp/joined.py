@@ -38,6 +38,7 @@ class JoinedScan:
         self.origin = replace(self._tcp.origin, asked=asks.pop() if len(asks) == 1 else None)
         self.completion = Completion(complete=False, reason="not begun")
         self._kept: dict[_Key, Observation] = {}
+        self._told: set[_Key] = set()
 
     def __iter__(self) -> Iterator[Observation]:
         """One observation a target that has ports to ask, as each is finished."""
@@ -52,6 +53,15 @@ class JoinedScan:
             finished = datetime.now(UTC)
             self.completion = Completion(complete=False, reason="interrupted", finished=finished)
         self.completion = Completion(complete=True, finished=finished)
+
+    def underway(self) -> Iterator[Observation]:
+        """What has become known of unfinished targets since this was last asked, by halves."""
+        yield from self._udp.underway()
+        for key in tuple(self._kept.keys() - self._told):
+            self._told.add(key)
+            if key in self._kept and self._kept[key].seen:
+                yield replace(self._kept[key], unknown=(), finished=None)
+        yield from self._tcp.underway()
 
     def partial(self) -> Iterator[Observation]:
         """After a break: what is known of the targets that were not finished; the rest is unknown."""

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from auditor import __version__
+from auditor.collect.probe.news import Told
 from auditor.collect.probe.turns import fairly
 from auditor.collect.probe.udp.campaign import Campaign
-from auditor.collect.probe.udp.observation import concluded, interrupted, unasked
+from auditor.collect.probe.udp.observation import concluded, increment, interrupted, known_codes, unasked
 from auditor.collect.probe.udp.subject import Budget, Subject
 from auditor.collect.probe.udp.wire import Place
-from auditor.model.evidence import Completion, Kind, Observation, Origin
+from auditor.model.evidence import INTERRUPTED, Completion, Kind, Observation, Origin
 from auditor.model.network import parse_address
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from auditor.model.target import Batch, Observer, Target
 
-_INTERRUPTED: Final = "interrupted"
 _NO_ZONE: Final = "local: there is no such network interface as the address names"
 BUDGET: Final = Budget(everything=5.0, named=60.0)
 """A host that limits its refusals shows about one closed port a second."""
@@ -43,11 +43,12 @@ class UdpScan:
         )
         self.completion = Completion(complete=False, reason="not begun")
         self._campaign: Campaign | None = None
+        self._told = Told()
         self._unbegun: deque[Target] = deque(batch.targets)
 
     def __iter__(self) -> Iterator[Observation]:
         """One observation a target that has UDP ports to ask, as each is finished."""
-        self.completion = Completion(complete=False, reason=_INTERRUPTED)
+        self.completion = Completion(complete=False, reason=INTERRUPTED)
         vantage = self._batch.vantage
         waiting: deque[Subject] = deque()
         campaign = self._campaign = Campaign(waiting, self._batch, self._observer)
@@ -62,19 +63,31 @@ class UdpScan:
             for subject in campaign:
                 yield concluded(subject, vantage)
         finally:
-            self.completion = Completion(complete=False, reason=_INTERRUPTED, finished=datetime.now(UTC))
+            self.completion = Completion(complete=False, reason=INTERRUPTED, finished=datetime.now(UTC))
         self.completion = Completion(complete=True, finished=datetime.now(UTC))
+
+    def underway(self) -> Iterator[Observation]:
+        """What has become known of unfinished targets since this was last asked; answers alone."""
+        campaign = self._campaign
+        if campaign is None:
+            return
+        for subject in (*campaign.active.values(), *campaign.held):
+            if id(subject) not in campaign.active and subject not in campaign.held:  # it was finished meanwhile
+                continue
+            news = self._told.news(subject, known_codes(subject))
+            if news is not None:
+                yield increment(subject, self._batch.vantage, news)
 
     def partial(self) -> Iterator[Observation]:
         """After a break: what is known of the targets that were not finished; the rest is unknown."""
         vantage = self._batch.vantage
         for target in self._unbegun:
-            yield unasked(target, vantage, _INTERRUPTED)
+            yield unasked(target, vantage, INTERRUPTED)
         if self._campaign is not None:
             for subject in (*self._campaign.active.values(), *self._campaign.held):
-                yield interrupted(subject, vantage, _INTERRUPTED)
+                yield interrupted(subject, vantage, INTERRUPTED)
             for subject in self._campaign.waiting:
-                yield unasked(subject.target, vantage, _INTERRUPTED)
+                yield unasked(subject.target, vantage, INTERRUPTED)
 
     def _line_up(self, target: Target, campaign: Campaign) -> bool:
         """Whether the address names a place; without UDP ports there is nothing to do at it."""

@@ -5,15 +5,26 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from auditor.collect.probe.chunk import CLOSED, DOUBTED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNREACHED
+from auditor.collect.probe.chunk import (
+    CLOSED,
+    DOUBTED,
+    FOREIGN,
+    LOCAL,
+    OPEN,
+    REFUSED,
+    SILENT,
+    UNASKED,
+    UNREACHED,
+)
 from auditor.collect.probe.icmp import NO_NEIGHBOUR
 from auditor.collect.probe.local import silent_neighbours
 from auditor.collect.probe.observation import REFUSED_ON_THE_WAY
 from auditor.collect.probe.udp.table import spoken
-from auditor.model.evidence import NO_ANSWER, Observation, Unknown
+from auditor.model.evidence import INTERRUPTED, NO_ANSWER, Observation, Unknown
 from auditor.model.ports import NO_PORTS, Port, Protocol
 
 if TYPE_CHECKING:
+    from auditor.collect.probe.news import News
     from auditor.collect.probe.udp.subject import Subject
     from auditor.model.ports import PortSet
     from auditor.model.target import Target
@@ -45,6 +56,37 @@ def interrupted(subject: Subject, vantage: str | None, reason: str) -> Observati
     return _observation(subject, vantage, NO_PORTS, [Unknown(ports=asked_of(subject.target) - known, reason=reason)])
 
 
+def known_codes(subject: Subject) -> bytes:
+    """What is known for good of each port of a subject under way, 0 for nothing: answers, by index in the plan."""
+    foreign = REFUSED if subject.alive else UNASKED
+    known = {OPEN: OPEN, CLOSED: CLOSED, REFUSED: REFUSED, FOREIGN: foreign}
+    return bytes(subject.ledger.states).translate(bytes(known.get(code, UNASKED) for code in range(256)))
+
+
+def increment(subject: Subject, vantage: str | None, news: News) -> Observation:
+    """What has become known of a subject under way since it was last told."""
+    ledger = subject.ledger
+
+    def ports_with(codes: bytes, wanted: int) -> PortSet:
+        return ledger.ports(index for index, code in enumerate(codes) if code == wanted)
+
+    opened, lost = ports_with(news.fresh, OPEN), ports_with(news.lost, _MARK)
+    return Observation(
+        host=subject.target.host,
+        address=subject.target.address,
+        names=subject.target.names,
+        vantage=vantage,
+        open=opened,
+        closed=ports_with(news.fresh, CLOSED),
+        filtered=ports_with(news.fresh, REFUSED),
+        unknown=(Unknown(ports=lost, reason=INTERRUPTED),) if lost else (),
+        asked=asked_of(subject.target),
+        alive=subject.alive or None,
+        services=tuple(ledger.services[port.number] for port in opened if port.number in ledger.services),
+        started=subject.started,
+    )
+
+
 def unasked(target: Target, vantage: str | None, reason: str) -> Observation:
     """A target to which nothing was sent."""
     asked = asked_of(target)
@@ -59,6 +101,7 @@ def asked_of(target: Target) -> PortSet:
     return target.ask.only(Protocol.UDP) - _ZERO
 
 
+_MARK: Final = 0xFF
 _ZERO: Final = type(NO_PORTS).of(Port(Protocol.UDP, 0))
 
 
