@@ -11,7 +11,9 @@ Exit codes: 0; 1 one of our own scans missed or invented a port or did not finis
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.scan.goals import outcomes
 from benchmarks.scan.lab import Lab
@@ -20,8 +22,11 @@ from benchmarks.scan.runner import Results, lineup, measure
 from benchmarks.scan.table import document, write
 from benchmarks.scan.workloads import WORKLOADS
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def words(known: frozenset[str]) -> object:
+
+def words(known: frozenset[str]) -> Callable[[str], tuple[str, ...]]:
     """A comma-separated list of known names."""
 
     def parse(text: str) -> tuple[str, ...]:
@@ -43,7 +48,7 @@ def options() -> argparse.ArgumentParser:
         "--only", type=words(frozenset(WORKLOADS)), help="only these workloads, with commas between them"
     )
     parser.add_argument("--programs", type=words(frozenset(PROGRAMS)), help="only these programs")
-    parser.add_argument("--limit", type=float, default=60, help="seconds after which a program is ended (60)")
+    parser.add_argument("--limit", type=float, default=45, help="seconds after which a program is ended (45)")
     parser.add_argument(
         "--budget",
         type=float,
@@ -55,6 +60,19 @@ def options() -> argparse.ArgumentParser:
     programs = (f"  {name:<14} {one.title}" for name, one in PROGRAMS.items())
     parser.epilog = "\n".join(("workloads:", *shown, "programs:", *programs)).replace("%", "%%")
     return parser
+
+
+def plan(names: tuple[str, ...], wanted: frozenset[str] | None, repeat: int) -> str:
+    """What is about to be done, how long it takes, and whether now is the time for it."""
+    chosen = [WORKLOADS[name] for name in names]
+    runs = sum(len(lineup(workload, wanted)) for workload in chosen) * repeat
+    minutes = sum(workload.about * repeat + workload.once for workload in chosen) / 60
+    load, processors = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    busy = f"\nThe machine is busy (load {load:.1f}, {processors} processors): do not quote these figures."
+    return (
+        f"{len(names)} workloads, {repeat} repetitions, {runs} runs at most; with all programs, the usual limits and "
+        f"a quiet machine some {minutes:.0f} minutes.{busy * (load > processors / 4)}"
+    )
 
 
 def faults(everything: dict[str, Results]) -> list[str]:
@@ -76,13 +94,7 @@ def main() -> int:
     if missing := Lab.needs():
         parser.exit(2, f"no benchmark: {missing}\n")
     wanted = frozenset(given.programs) if given.programs else None
-    runs = sum(len(lineup(WORKLOADS[name], wanted)) for name in names) * given.repeat
-    minutes = sum(WORKLOADS[name].about for name in names) * given.repeat / 60
-    print(
-        f"{len(names)} workloads, {given.repeat} repetitions, {runs} runs at most: with all peers some {minutes:.0f} "
-        f"minutes,\nand {given.limit:g} seconds once for each program that reaches that limit",
-        flush=True,
-    )
+    print(plan(names, wanted, given.repeat), flush=True)
     everything: dict[str, Results] = {}
     for name in names:
         everything[name] = measure(

@@ -21,7 +21,7 @@ from auditor.model.target import Batch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmarks.scan.workloads import Scene
+    from benchmarks.scan.scenes import Scene
 
 Pairs = frozenset[tuple[str, int]]
 
@@ -163,7 +163,7 @@ def nmap_answer(text: str, _: Scene) -> Answer:
     return Answer(opens=frozenset(opens))
 
 
-def masscan(retries: int, rate: int = 100_000) -> Callable[[Scene], list[str]]:
+def masscan(retries: int, rate: int = 300_000) -> Callable[[Scene], list[str]]:
     """With a stack of its own, or this machine's would reset what it opens."""
 
     def words(scene: Scene) -> list[str]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +16,9 @@ from benchmarks.scan.lab import Lab
 from benchmarks.scan.programs import PROGRAMS, TCP, UDP
 
 if TYPE_CHECKING:
-    from benchmarks.scan.workloads import Scene, Workload
+    from benchmarks.scan.programs import Program
+    from benchmarks.scan.scenes import Scene
+    from benchmarks.scan.workloads import Workload
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _METER: Final = ROOT / "benchmarks" / "scan" / "meter.py"
@@ -67,7 +69,8 @@ class Results:
 def lineup(workload: Workload, wanted: frozenset[str] | None) -> list[str]:
     """The programs of a workload, in their order."""
     usual = UDP if workload.udp else (*TCP, *workload.programs)
-    return [name for name in PROGRAMS if name in usual and (wanted is None or name in wanted)]
+    chosen = [name for name in usual if name not in workload.without and (wanted is None or name in wanted)]
+    return [name for name in PROGRAMS if name in chosen]
 
 
 def measure(
@@ -130,22 +133,24 @@ def run(program: str, repetition: int, scene: Scene, limit: float) -> Run:
         told = stream.read().split()
     if done.returncode != 0 or len(told) != 5:
         raise RuntimeError(f"{entry.title} could not be measured: {done.stderr.strip()}")
+    return _judged(entry, done, told, Run(program=program, repetition=repetition, whole=limit, seconds=limit), scene)
+
+
+def _judged(entry: Program, done: subprocess.CompletedProcess[str], told: list[str], ended: Run, scene: Scene) -> Run:
+    """What the run came to; ``ended`` is one that was ended at the limit."""
     whole, user, system, kilobytes = (float(word) for word in told[:4])
-    spent = {"whole": whole, "seconds": whole, "cpu": user + system, "memory": int(kilobytes) * 1024}
+    ended = replace(ended, cpu=user + system, memory=int(kilobytes) * 1024)
     if told[4] == "limit":
-        return Run(program=program, repetition=repetition, **{**spent, "whole": limit, "seconds": limit}, limited=True)
+        return replace(ended, limited=True)
+    one = replace(ended, whole=whole, seconds=whole)
     if int(told[4]) not in entry.codes:
         said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-        return Run(program=program, repetition=repetition, **spent, failed=f"exit code {told[4]}: {said}")
+        return replace(one, failed=f"exit code {told[4]}: {said}")
     answer = entry.read(done.stdout, scene)
-    if answer.seconds is not None:
-        spent["seconds"] = answer.seconds
-    if answer.cpu is not None:
-        spent["cpu"] = answer.cpu
-    return Run(
-        program=program,
-        repetition=repetition,
-        **spent,
+    return replace(
+        one,
+        seconds=one.seconds if answer.seconds is None else answer.seconds,
+        cpu=one.cpu if answer.cpu is None else answer.cpu,
         missed=len(scene.truth - answer.opens),
         phantoms=len(answer.opens - scene.truth),
         unknown=answer.unknown,

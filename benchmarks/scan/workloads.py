@@ -1,352 +1,142 @@
-"""What is scanned: each workload builds its lab and says what a scanner should find there."""
+"""The workloads: what each is called, what it is built of, and which programs have their turn there."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from benchmarks.scan.lab import NEAR4, command
+from benchmarks.scan import scenes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from benchmarks.scan.lab import Host, Lab, Namespace
-
-ADDRESS = "192.0.2.10"
-FAR = "198.51.100.10"
-NET = "198.51.100.0/24"
-FIFTY = tuple(range(1000, 61000, 1200))
-FIFTY_LOW = tuple(range(7, 1000, 20))
-THREE = (22, 443, 50001)
-FIVE = (22, 25, 80, 443, 8080)
-ALL, THOUSAND = "1-65535", "1-1000"
-FLEET = tuple(f"198.51.100.{last}" for last in range(1, 250))
-LIVE = FLEET[4::12][:20]
-SHY = LIVE[2::7][:3]
-"""Live ones that show a single port and drop all else, pings included."""
-TALKERS = (53, 123, 161, 500, 777)
-RATE = 10_000
-_RELAY = Path(__file__).with_name("relay.py")
-_RESPONDER = """
-import select, socket, sys
-socks = []
-for word in sys.argv[1:]:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.bind(("0.0.0.0", int(word)))
-    socks.append(sock)
-print("ready", flush=True)
-while True:
-    for sock in select.select(socks, [], [])[0]:
-        sock.sendto(b"here I am", sock.recvfrom(4096)[1])
-"""
-_HEARTBEAT = """
-import socket, sys, time
-sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-while True:
-    sock.sendto(b"", (sys.argv[1], 9))
-    time.sleep(0.1)
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """A workload that stands: ask ``ports`` of ``addresses``, and find ``truth``, pairs of address and port.
-
-    masscan brings its own stack: it sends from ``device`` as ``spare``, an address that nobody else has, to the MAC
-    address ``gateway``.
-    """
-
-    addresses: tuple[str, ...]
-    ports: str
-    truth: frozenset[tuple[str, int]]
-    device: str
-    spare: str
-    gateway: str
-    folder: Path
-
-    @property
-    def opens(self) -> tuple[int, ...]:
-        """The open ports of a scene with one host."""
-        return tuple(sorted(port for _, port in self.truth))
+    from benchmarks.scan.lab import Lab
+    from benchmarks.scan.scenes import Scene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """``programs`` names those that make sense here beside the ordinary ones.
+    """``programs`` names those that make sense here beside the ordinary ones, ``without`` ordinary ones left out.
 
-    ``rest`` is how many seconds its host needs between two scans, to have its limits filled up again; ``about`` how
-    many one repetition takes, without the programs that reach their limit. ``floor`` is the least possible, in seconds.
+    ``rest`` is how many seconds its host needs between two scans, to have its limits filled up again. ``about`` and
+    ``once`` are the seconds to expect on a quiet machine: of each repetition, and of what is too slow to be repeated.
+    ``floor`` is the least possible, in seconds.
     """
 
     title: str
     build: Callable[[Lab, Path], Scene]
     programs: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     rest: float = 0.2
-    about: int = 20
+    about: int = 5
+    once: int = 0
     floor: float | None = None
     udp: bool = False
     hidden: bool = False
 
 
-# -- parts ---------------------------------------------------------------------------------------------------------
-
-
-def _mac(text: str) -> str:
-    words = text.split()
-    return words[words.index("link/ether") + 1]
-
-
-def _near(host: Host, ports: str, opens: dict[str, tuple[int, ...]], folder: Path, **more: object) -> Scene:
-    """A scene whose host is on link. It knows where masscan's address is: nobody has to answer ARP for it."""
-    spare = "192.0.2.2"
-    host.ip("route", "replace", spare, "dev", "eth0")
-    host.ip("neigh", "replace", spare, "lladdr", _mac(command("ip", "link", "show", host.device)), "dev", "eth0")
-    _beat(host, spare)
-    gateway = _mac(host.ip("link", "show", "eth0"))
-    return _scene(ports, opens, folder, device=host.device, spare=spare, gateway=gateway, **more)
-
-
-def _far(lab: Lab, ports: str, opens: dict[str, tuple[int, ...]], folder: Path, **more: object) -> Scene:
-    """A scene behind the router."""
-    spare = "203.0.113.3"
-    lab.router.ip("neigh", "replace", spare, "lladdr", _mac(command("ip", "link", "show", "vr0")), "dev", "up0")
-    _beat(lab.router, spare)
-    gateway = _mac(lab.router.ip("link", "show", "up0"))
-    return _scene(ports, opens, folder, device="vr0", spare=spare, gateway=gateway, **more)
-
-
-def _scene(ports: str, opens: dict[str, tuple[int, ...]], folder: Path, **more: object) -> Scene:
-    truth = frozenset((address, port) for address, numbers in opens.items() for port in numbers)
-    return Scene(**{"addresses": tuple(opens), "ports": ports, "truth": truth, "folder": folder, **more})
-
-
-def _beat(namespace: Namespace, spare: str) -> None:
-    """A packet to masscan's address every tenth of a second.
-
-    Its receiver looks at the clock only when a packet comes: on a quiet link it ends seconds or minutes late.
-    """
-    namespace.start(sys.executable, "-c", _HEARTBEAT, spare)
-
-
-def _set(ports: tuple[int, ...]) -> str:
-    return f"{{ {', '.join(map(str, ports))} }}"
-
-
-def _relay(router: Namespace, source: str, **settings: float) -> None:
-    """Send what comes to the router from the device ``source`` through a link of this delay, rate and queue."""
-    words = (settings.get("milliseconds", 0), settings.get("rate", 0), settings.get("queue", 0))
-    relay = router.start(sys.executable, str(_RELAY), "long0", *map(str, words), stdout=subprocess.PIPE)
-    assert relay.stdout is not None
-    assert relay.stdout.readline().strip() == "ready"
-    router.ip("link", "set", "long0", "txqueuelen", "100000", "up")
-    router.sysctl(net__ipv4__conf__all__rp_filter=0, net__ipv4__conf__long0__rp_filter=0)
-    router.ip("route", "add", "default", "dev", "long0", "table", "100")
-    router.ip("rule", "add", "iif", source, "lookup", "100")
-
-
-def ceiling(router: Namespace, host: Host, seconds: float = 0.6) -> float:
-    """How many packets a second the relay carries from the host when it is flooded."""
-    flood = f"""
-import socket, time
-sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-end = time.monotonic() + {2 * seconds}
-while time.monotonic() < end:
-    for _ in range(100):
-        sock.sendto(b"", ("203.0.113.1", 9))
-"""
-    process = host.start(sys.executable, "-c", flood)
-    time.sleep(seconds / 2)
-    before, begun = _carried(router), time.monotonic()
-    time.sleep(seconds)
-    carried, took = _carried(router) - before, time.monotonic() - begun
-    process.wait(timeout=10)
-    time.sleep(0.5)
-    return carried / took
-
-
-def _carried(router: Namespace) -> int:
-    lines = router.run("cat", "/proc/net/dev").splitlines()
-    return int(next(line for line in lines if "long0" in line).split()[2])
-
-
-# -- workloads -----------------------------------------------------------------------------------------------------
-
-
-def responsive(lab: Lab, folder: Path) -> Scene:
-    """One host that refuses what it does not serve."""
-    host = lab.host("host", ADDRESS)
-    host.listen(*FIFTY)
-    return _near(host, ALL, {ADDRESS: FIFTY}, folder)
-
-
-def small(lab: Lab, folder: Path) -> Scene:
-    """A few ports, for the test of the benchmark."""
-    host = lab.host("host", ADDRESS)
-    host.listen(22, 80)
-    return _near(host, "1-100", {ADDRESS: (22, 80)}, folder)
-
-
-def blind(lab: Lab, folder: Path) -> Scene:
-    """A truth that is wrong, for the test of the benchmark: one port too many and one too few."""
-    host = lab.host("host", ADDRESS)
-    host.listen(22, 80)
-    return _near(host, "1-100", {ADDRESS: (22, 23)}, folder)
-
-
-def dropping(lab: Lab, folder: Path) -> Scene:
-    """One host that drops everything but three ports."""
-    host = lab.host("host", ADDRESS)
-    host.listen(*THREE)
-    host.firewall(f"tcp dport != {_set(THREE)} drop")
-    return _near(host, ALL, {ADDRESS: THREE}, folder)
-
-
-def _fleet(lab: Lab, *, routed: bool) -> tuple[Host, dict[str, tuple[int, ...]]]:
-    host = lab.host("fleet", *LIVE, routed=routed)
-    host.listen(*FIVE)
-    shy = f"ip daddr {{ {', '.join(SHY)} }}"
-    host.firewall(f"{shy} tcp dport 8080 accept", f"{shy} drop")
-    opens: dict[str, tuple[int, ...]] = dict.fromkeys(FLEET, ())
-    opens.update(dict.fromkeys(LIVE, FIVE))
-    opens.update(dict.fromkeys(SHY, (8080,)))
-    return host, opens
-
-
-def neighbours(lab: Lab, folder: Path) -> Scene:
-    """A network on link; nobody answers ARP for the dead addresses."""
-    host, opens = _fleet(lab, routed=False)
-    command("ip", "route", "replace", NET, "dev", host.device, "src", NEAR4)
-    return _near(host, "1-97,443,3306,8080", opens, folder)
-
-
-def network(ports: str) -> Callable[[Lab, Path], Scene]:
-    """A network behind a router, which drops what is for the dead addresses."""
-
-    def build(lab: Lab, folder: Path) -> Scene:
-        _, opens = _fleet(lab, routed=True)
-        lab.router.ip("route", "replace", "blackhole", NET)
-        command("ip", "route", "replace", NET, "via", "203.0.113.2")
-        return _far(lab, ports, opens, folder)
-
-    return build
-
-
-def lossy(ports: str, opens: tuple[int, ...], *rules: str) -> Callable[[Lab, Path], Scene]:
-    """A host behind a router that loses every tenth packet, in each direction."""
-
-    def build(lab: Lab, folder: Path) -> Scene:
-        host = lab.host("host", FAR, routed=True)
-        host.listen(*opens)
-        if rules:
-            host.firewall(*rules)
-        lab.router.lose(100, hook="forward")
-        return _far(lab, ports, {FAR: opens}, folder)
-
-    return build
-
-
-def refusing(rule: str, hook: str) -> Callable[[Lab, Path], Scene]:
-    """A host that limits or refuses in its own way."""
-
-    def build(lab: Lab, folder: Path) -> Scene:
-        host = lab.host("host", ADDRESS)
-        host.listen(*FIFTY)
-        host.firewall(rule, hook=hook)
-        return _near(host, ALL, {ADDRESS: FIFTY}, folder)
-
-    return build
-
-
-def talking(ratelimit: int, per_second: int, burst: int) -> Callable[[Lab, Path], Scene]:
-    """A host with UDP services and these limits on its ICMP messages."""
-
-    def build(lab: Lab, folder: Path) -> Scene:
-        host = lab.host("host", ADDRESS)
-        host.sysctl(
-            net__ipv4__icmp_ratelimit=ratelimit,
-            net__ipv4__icmp_msgs_per_sec=per_second,
-            net__ipv4__icmp_msgs_burst=burst,
-        )
-        words = (sys.executable, "-c", _RESPONDER, *map(str, TALKERS))
-        responder = host.start(*words, stdout=subprocess.PIPE)
-        assert responder.stdout is not None
-        responder.stdout.readline()
-        return _near(host, THOUSAND, {ADDRESS: TALKERS}, folder)
-
-    return build
-
-
-def distant(ports: str, opens: tuple[int, ...]) -> Callable[[Lab, Path], Scene]:
-    """A host 100 ms away: its answers take that long, the questions nothing."""
-
-    def build(lab: Lab, folder: Path) -> Scene:
-        host = lab.host("host", FAR, routed=True)
-        host.listen(*opens)
-        _relay(lab.router, host.device, milliseconds=100)
-        print(f"  the relay carries at most {ceiling(lab.router, host):,.0f} packets a second here")
-        return _far(lab, ports, {FAR: opens}, folder)
-
-    return build
-
-
-def narrow(lab: Lab, folder: Path) -> Scene:
-    """A host behind a link that carries so many packets a second, with room for 1,000 that wait."""
-    host = lab.host("host", FAR, routed=True)
-    host.listen(*FIFTY)
-    _relay(lab.router, "up0", rate=RATE, queue=1000)
-    return _far(lab, ALL, {FAR: FIFTY}, folder)
-
-
-_MIXED = (f"tcp dport {_set(FIFTY_LOW)} accept", "tcp dport 501-1000 drop")
+_MIXED = (f"tcp dport {scenes.one_of(scenes.FIFTY_LOW)} accept", "tcp dport 501-1000 drop")
 _FLEET = ("nmap-sT-ping", "nmap-sS-ping")
+
+_SLOW = ("nmap-sT-T4", "nmap-sS-T4", "scan", "scan-syn")
 
 WORKLOADS = MappingProxyType(
     {
-        "a": Workload(title="65,535 ports, refuses, 50 open", build=responsive, programs=("check", "epoll"), about=10),
-        "b": Workload(title="65,535 ports, all dropped but 3", build=dropping, programs=("check",)),
-        "c1": Workload(title="249 addresses on link, 20 live, 100 ports", build=neighbours, programs=_FLEET, about=30),
+        "a": Workload(
+            title="65,535 ports, refuses, 50 open", build=scenes.responsive, programs=("check", "epoll"), about=11
+        ),
+        "b": Workload(
+            title="65,535 ports, all dropped but 3", build=scenes.dropping, programs=("check",), about=17, once=100
+        ),
+        "c1": Workload(
+            title="249 addresses on link, 20 live, 100 ports",
+            build=scenes.neighbours,
+            programs=_FLEET,
+            about=6,
+            once=90,
+        ),
         "c2x100": Workload(
-            title="the same, routed, 100 ports", build=network("1-97,443,3306,8080"), programs=_FLEET, about=30
+            title="the same, routed, 100 ports",
+            build=scenes.network("1-97,443,3306,8080"),
+            programs=_FLEET,
+            about=8,
+            once=130,
         ),
         "c2x1000": Workload(
-            title="the same, routed, 1,000 ports", build=network("1-997,3306,8080,8443"), programs=_FLEET, about=90
+            title="the same, routed, 1,000 ports",
+            build=scenes.network("1-997,3306,8080,8443"),
+            programs=_FLEET,
+            without=_SLOW,
+            about=14,
+            once=70,
         ),
         "d": Workload(
             title="1,000 ports, 10 % loss each way, 50 open",
-            build=lossy(THOUSAND, FIFTY_LOW),
+            build=scenes.lossy(scenes.THOUSAND, scenes.FIFTY_LOW),
             programs=("check", "masscan-r3"),
-            about=30,
+            about=9,
+            once=35,
         ),
-        "d-all": Workload(title="65,535 ports, 10 % loss", build=lossy(ALL, FIFTY), programs=("masscan-r3",), about=50),
+        "d-all": Workload(
+            title="65,535 ports, 10 % loss",
+            build=scenes.lossy(scenes.ALL, scenes.FIFTY),
+            programs=("masscan-r3",),
+            about=8,
+            once=140,
+        ),
         "d-mixed": Workload(
             title="1,000 ports, 10 % loss, half dropped",
-            build=lossy(THOUSAND, FIFTY_LOW, *_MIXED),
+            build=scenes.lossy(scenes.THOUSAND, scenes.FIFTY_LOW, *_MIXED),
             programs=("masscan-r3",),
-            about=60,
+            about=3,
+            once=85,
         ),
         "e1": Workload(
             title="65,535 ports, 200 RSTs a second",
-            build=refusing("tcp flags & rst == rst limit rate over 200/second drop", "output"),
-            about=40,
+            build=scenes.refusing("tcp flags & rst == rst limit rate over 200/second drop", "output"),
             rest=0.5,
+            about=9,
+            once=120,
         ),
         "e2": Workload(
             title="65,535 ports, ICMP prohibited",
-            build=refusing(f"tcp dport != {_set(FIFTY)} reject with icmpx admin-prohibited", "input"),
+            build=scenes.refusing(
+                f"tcp dport != {scenes.one_of(scenes.FIFTY)} reject with icmpx admin-prohibited", "input"
+            ),
+            about=8,
+            once=115,
         ),
-        "f": Workload(title="UDP, 1,000 ports, no ICMP limit", build=talking(0, 1_000_000, 100_000), udp=True, about=3),
+        "f": Workload(
+            title="UDP, 1,000 ports, no ICMP limit", build=scenes.talking(0, 1_000_000, 100_000), udp=True, about=1
+        ),
         "f-limited": Workload(
-            title="UDP, Linux's default limits", build=talking(1000, 1000, 50), udp=True, rest=6, about=30
+            title="UDP, Linux's default limits",
+            build=scenes.talking(1000, 1000, 50),
+            udp=True,
+            rest=6,
+            about=19,
+            once=45,
         ),
-        "g": Workload(title="1,000 ports, 100 ms round trip", build=distant(THOUSAND, FIFTY_LOW), about=25),
-        "g-all": Workload(title="65,535 ports, 100 ms round trip", build=distant(ALL, FIFTY), about=35),
-        "h": Workload(title="65,535 ports, 10,000 packets/s bottleneck", build=narrow, about=60, floor=65_535 / RATE),
-        "small": Workload(title="100 ports, 2 open", build=small, programs=("check", "epoll"), about=5, hidden=True),
-        "blind": Workload(title="100 ports, a wrong truth", build=blind, about=5, hidden=True),
+        "g": Workload(
+            title="1,000 ports, 100 ms round trip",
+            build=scenes.distant(scenes.THOUSAND, scenes.FIFTY_LOW),
+            about=2,
+            once=45,
+        ),
+        "g-all": Workload(
+            title="65,535 ports, 100 ms round trip", build=scenes.distant(scenes.ALL, scenes.FIFTY), about=16, once=110
+        ),
+        "h": Workload(
+            title="65,535 ports, 10,000 packets/s bottleneck",
+            build=scenes.narrow,
+            without=("scan", "scan-syn"),
+            about=24,
+            once=40,
+            floor=65_535 / scenes.RATE,
+        ),
+        "small": Workload(title="100 ports, 2 open", build=scenes.small, programs=("check", "epoll"), hidden=True),
+        "blind": Workload(title="100 ports, a wrong truth", build=scenes.blind, hidden=True),
     }
 )
