@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.collect.probe.observation import LIMITED
 from auditor.model.evidence import NO_ANSWER
 from auditor.model.ports import PortSet
 
@@ -141,3 +142,14 @@ def test_a_slow_host_is_seen_as_it_is(lie, look):
         one = look(host.address, ask="1-99,1000-1099")[host.address]
     assert (one.open, one.filtered) == (PortSet.parse("22"), PortSet.parse("1000-1099"))
     assert one.closed == one.asked - one.open - one.filtered
+
+
+def test_a_host_that_shuts_us_out_but_for_what_the_policy_names_leaves_the_rest_unknown(lie, look):
+    """As guards against port scans do: all at once closed ports answer no more, and the published ones go on."""
+    ports = ("22:open", "80:open", "20500:open", "0-65535:closed")
+    with lie(*ports, answers=600, spared="22,80") as host:
+        one = look(host.address, ask="1-1000,20000-20999", first="22,80")[host.address]
+    assert not one.filtered
+    assert len(one.closed) >= 590
+    assert PortSet.parse("22,80") <= one.open
+    assert reasons(one) == {LIMITED: one.asked - one.open - one.closed}

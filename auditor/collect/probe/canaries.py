@@ -5,7 +5,9 @@ How many of them stay silent tells how much gets lost, and whether the host is s
 
 from __future__ import annotations
 
+import re
 from array import array
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from auditor.collect.probe.chunk import ANSWERS, CLOSED, OPEN, REFUSED
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 CHECKS: Final = 4
 """So many canaries that are all silent raise the question whether the host is still there."""
 _TOUCH: Final = 0.5
+_REFUSALS: Final = 8
 _AT_ONE_DOOR: Final = 5
 """So many canaries at once for one open port: more would overflow the accept queue of a small server (listen(2))."""
 
@@ -67,6 +70,12 @@ class Canaries:
         """The counts of this round; the next one begins."""
         seen, self._round, self._group_lost = self._round, Tally(), False
         return seen
+
+
+def refusals(states: bytearray, last: Container[int]) -> array[int]:
+    """A few ports that were closed, none of ``last``: whether they still say so shows whether we are shut out."""
+    found = (match.start() for match in re.finditer(re.escape(bytes([CLOSED])), states))
+    return array("H", islice((port for port in found if port not in last), _REFUSALS))
 
 
 def chosen(states: bytearray, last: Container[int]) -> array[int]:

@@ -18,6 +18,8 @@ SILENT_PAUSE: Final = 0.25
 _MISSED: Final = 0.01
 _TAIL: Final = 0.002
 _LIMITED: Final = 0.05
+_REFUSALS: Final = 4
+_CEASED: Final = 0.75
 
 
 class Next(Enum):
@@ -48,6 +50,9 @@ class Tally:
     lost_open: int = 0
     asked_last: int = 0
     answered_last: int = 0
+    refusals: int = 0
+    """Ports that were closed before, asked again; of these stayed silent ``lost_refusals``."""
+    lost_refusals: int = 0
     kept_in_last: int = 0
     """Probes of the last round that this machine's firewall kept in and said so. Its messages are limited, too."""
 
@@ -78,6 +83,24 @@ class Tally:
             self.opens > 0 and few and self.loss_of_opens < self.loss / 2 and self.missed(self.loss_of_opens) < _MISSED
         )
 
+    @property
+    def shut_out(self) -> bool:
+        """Whether closed ports have ceased to answer while open ones go on: other open ones may have ceased, too."""
+        return self.refusals >= _REFUSALS and self.lost_refusals > _CEASED * self.refusals
+
+    def count_refusals(self, asked: int, silent: int) -> None:
+        """Ports that were closed have been asked again."""
+        self.refusals += asked
+        self.lost_refusals += silent
+
+    def end_round(self, seen: Tally) -> None:
+        """A round has been carried through: its canaries count."""
+        self.rounds += 1
+        self.canaries += seen.canaries
+        self.lost += seen.lost
+        self.open_canaries += seen.open_canaries
+        self.lost_open += seen.lost_open
+
     def decide(self, silent: int) -> Next:
         """Whether ``silent`` ports may be called silent now."""
         if not silent:
@@ -86,7 +109,7 @@ class Tally:
             return Next.ANOTHER
         settled = self.answered_last <= _TAIL * max(1, self.answers) and not self.kept_in_last
         if settled and self.missed(self.loss) < _MISSED:
-            return Next.ENOUGH
+            return Next.LIMITS_REFUSALS if self.shut_out else Next.ENOUGH
         if self.limits_refusals and not self.kept_in_last:
             return Next.LIMITS_REFUSALS
         return Next.ANOTHER if self.rounds < MOST_ROUNDS else Next.LOST

@@ -9,7 +9,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from auditor.collect.probe import jury
-from auditor.collect.probe.canaries import CHECKS, Canaries, chosen
+from auditor.collect.probe.canaries import CHECKS, Canaries, chosen, refusals
 from auditor.collect.probe.chunk import (
     ANSWERS,
     CLOSED,
@@ -92,9 +92,7 @@ class Subject:
         self._jury = Jury()
         self._named: frozenset[int] = frozenset()
         self._canaries = Canaries()
-        self._checks = 0
-        self._troubles = 0
-        self._attempt = 0
+        self._checks = self._troubles = self._attempt = 0
 
     def begin(self) -> None:
         """Take the memory it needs and line up the first round."""
@@ -198,6 +196,9 @@ class Subject:
             return
         if chunk.role in {"canary", "check"}:
             self._canaries.hear(chunk, self.states, trusted=chunk.watch or self.trust is not Trust.WATCHED)
+            return
+        if chunk.role == "refusal":
+            self.tally.count_refusals(len(chunk.codes), chunk.codes.count(SILENT))
             return
         if chunk.role in jury.ROLES:
             self._judge_sentinels(chunk)
@@ -365,16 +366,11 @@ class Subject:
         return Next.ANOTHER
 
     def _close_books(self) -> None:
-        """A round has been carried through: its canaries count."""
+        """A round has been carried through. Where many canaries were lost, fewer are asked at a time from now on."""
         seen = self._canaries.end_round()
         if seen.lost > _TOO_FAST * seen.canaries:
             self.cap = max(_LEAST_OUTSTANDING, self.cap // 2)
-        tally = self.tally
-        tally.rounds += 1
-        tally.canaries += seen.canaries
-        tally.lost += seen.lost
-        tally.open_canaries += seen.open_canaries
-        tally.lost_open += seen.lost_open
+        self.tally.end_round(seen)
 
     def _next_round(self, rest: array[int]) -> None:
         self._rest = array("H")
@@ -387,6 +383,8 @@ class Subject:
             part = rest[group * len(rest) // groups : (group + 1) * len(rest) // groups]
             share = known if few else known[group::groups]
             self.work.extend(Segment(*one) for one in ((part, ""), (share, "canary")) if one[0])
+        if self.tally.opens and (refused := refusals(self.states, self._named)):
+            self.work.append(Segment(refused, "refusal"))
 
     @property
     def limits_refusals_alone(self) -> bool:

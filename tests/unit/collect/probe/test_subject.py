@@ -134,6 +134,20 @@ def test_where_all_opens_are_on_the_policy_s_list_connections_may_be_limited_too
     assert not one.filtered
 
 
+def test_where_closed_ports_cease_to_answer_silent_ones_may_be_shut_off_from_us():
+    ports = {22, 77}
+    shut = play(subject_for(MANY, "22,77"), lambda port, turn, _: OPEN if port in ports else SILENT if turn else CLOSED)
+    assert shut.closed == shut.asked - PortSet.parse("22,77"), "all of them had answered before"
+
+    def world(port, turn, _):
+        return OPEN if port in ports else SILENT if turn or port > 999 else CLOSED
+
+    one = play(subject_for(MANY, "22,77"), world)
+    assert one.open == PortSet.parse("22,77")
+    assert one.closed == PortSet.parse("1-999") - one.open
+    assert by_reason(one).keys() == {LIMITED}
+
+
 @pytest.mark.parametrize("size", [1, 700])
 def test_a_port_that_this_machine_keeps_in_does_not_decide_about_the_others(size):
     one = play(subject_for("1-30", "22"), lambda port, *_: LOCAL if port == 22 else CLOSED, size=size)
