@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from auditor.model.ports import PortSet
+
+METHODS = ["connect", "syn"]
 
 
 def test_a_rate_for_each_address_bounds_each_and_leaves_the_others_alone(lab, look):
@@ -14,3 +18,27 @@ def test_a_rate_for_each_address_bounds_each_and_leaves_the_others_alone(lab, lo
         assert (one.finished - one.started).total_seconds() > 0.4, "sixty packets at a hundred a second"
     begun, ended = min(one.started for one in found.values()), max(one.finished for one in found.values())
     assert (ended - begun).total_seconds() < 9, "twenty hosts take no longer than one"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_who_no_neighbour_answers_for_is_given_up_and_a_silent_host_is_asked_everything(lab, look, method):
+    near = lab.host("near", "192.0.2.10")
+    near.listen(2222)
+    near.firewall("tcp dport != 2222 drop")
+    nobody = (lab.vacant("192.0.2.99"), lab.vacant("2001:db8::99"))
+    found = look("192.0.2.10", *nobody, ask="1-3000", method=method)
+    assert found["192.0.2.10"].open == PortSet.parse("2222")
+    for address in nobody:
+        (unknown,) = found[address].unknown
+        assert unknown.reason == "no answer: no neighbour answers for the address"
+        assert unknown.ports == found[address].asked
+        assert "given up" in " ".join(found[address].notes)
+
+
+def test_a_host_that_a_router_has_no_way_to_is_given_up_before_it_is_asked_everything(lab, look):
+    lab.host("far", "198.51.100.10", routed=True)
+    lab.router.ip("route", "del", "198.51.100.10")
+    one = look("198.51.100.10")["198.51.100.10"]
+    (unknown,) = one.unknown
+    assert unknown.reason == "no answer: ICMP 3/0 (network unreachable) from 203.0.113.2"
+    assert "given up" in " ".join(one.notes)

@@ -11,11 +11,15 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from auditor.collect.probe.absence import MESSAGE_WAIT, Inquiry
+from auditor.collect.probe.chunk import UNREACHED
 from auditor.collect.probe.dealing import Dealer
 from auditor.collect.probe.helper import Helper, News
+from auditor.collect.probe.local import Neighbourhood
 from auditor.collect.probe.methods import method_named
 from auditor.collect.probe.pacing import FIRST_WAIT, HASTY_WAIT, RoundTrip, patience
 from auditor.collect.probe.rounds import Next
+from auditor.collect.probe.subject import LOOK
 
 if TYPE_CHECKING:
     from collections import deque
@@ -61,6 +65,7 @@ class Campaign:
         self._by_host: dict[str, list[Subject]] = {}
         self._said: dict[str, dict[int, tuple[int, str]]] = {}
         self._owner: dict[int, Subject] = {}
+        self._inquiry = Inquiry(Neighbourhood().lacks)
         self._number = 0
         self._bytes = 0
         self._total = batch.probes
@@ -131,7 +136,9 @@ class Campaign:
         """Whether the second process can ask it: it cannot learn meanwhile how long to wait."""
         if not subject.hungry:
             return True
-        return subject.work[0].role not in _PATIENT and bool(subject.round_trip or self._group or subject.silent)
+        return subject.work[0].role not in _PATIENT | {LOOK} and bool(
+            subject.round_trip or self._group or subject.silent
+        )
 
     def _cut(self, subject: Subject, now: float, *, away: bool) -> Chunk:
         left = len(subject.work[0].ports)
@@ -146,6 +153,8 @@ class Campaign:
 
     def _timeout(self, subject: Subject, role: str = "") -> float:
         ceiling = self._batch.timeout
+        if role == LOOK:  # it is for a message, not for an answer
+            return MESSAGE_WAIT
         if role in _PATIENT and not subject.round_trip:
             return min(ceiling, FIRST_WAIT)
         if subject.tally.rounds == 1 and not (subject.alive or subject.round_trip or self._group):
@@ -157,7 +166,7 @@ class Campaign:
     def _patience(self) -> float:
         """How long nothing can happen but an answer or a timeout."""
         now = monotonic()
-        wait = min(_REPORT_EVERY, self._dealer.pause(now))
+        wait = min(_REPORT_EVERY, self._dealer.pause(now), self._inquiry.pause(now))
         return min(wait, max(0.0, self._later[0][0] - now)) if self._later else wait
 
     # -- gathering -----------------------------------------------------------------------------------------------
@@ -171,25 +180,36 @@ class Campaign:
         if prober.others:
             prober.others.clear()
             self._hear(news, prober)
-        touched = self._take_over(news)
         now = monotonic()
+        touched = self._take_over(news, now)
         self._wake(now)
-        for subject in touched:
+        for subject in self._inquiry.proceed(now):
+            touched[id(subject)] = subject
+            if subject.doomed is not None:
+                self._disown(subject)
+        for subject in touched.values():
             yield from self._advance(subject, now)
         self._feed(prober)
 
-    def _take_over(self, news: News) -> list[Subject]:
+    def _take_over(self, news: News, now: float) -> dict[int, Subject]:
         for chunk, seconds in news.samples:
             self._learn(chunk, seconds)
         for message, code, reason in news.messages:
-            self._note(message, code, reason)
+            self._note(message, code, reason, now)
         touched = {}
         for chunk in news.finished:
-            subject = self._owner.pop(chunk.number)
+            subject = self._owner.pop(chunk.number, None)
+            if subject is None:
+                continue
             self._dealer.give_back(subject, len(chunk.ports))
+            unreached = chunk.reasons.get(chunk.codes.find(UNREACHED))
             subject.absorb(chunk, self._said.get(subject.host, {}))
             touched[id(subject)] = subject
-        return list(touched.values())
+            if unreached is not None:
+                self._inquiry.hear(subject, unreached, now)
+            elif chunk.role in _PATIENT and subject.silent:
+                self._inquiry.wonder(subject, now)
+        return touched
 
     def _wake(self, now: float) -> None:
         while self._later and self._later[0][0] <= now:
@@ -217,7 +237,9 @@ class Campaign:
         prober.unlisten(helper.descriptor)
         helper.close()
         for chunk in helper.given.values():
-            subject = self._owner.pop(chunk.number)
+            subject = self._owner.pop(chunk.number, None)
+            if subject is None:
+                continue
             self._dealer.give_back(subject, len(chunk.ports))
             subject.take_back(chunk)
             self._enlist(subject)
@@ -235,13 +257,15 @@ class Campaign:
             for other in subject.chunks.values():  # those in the second process keep theirs
                 other.timeout = self._timeout(subject)
 
-    def _note(self, message: Message, code: int, reason: str) -> None:
+    def _note(self, message: Message, code: int, reason: str, now: float) -> None:
         subjects = self._by_host.get(message.host)
         if subjects is None:  # late, about a host that is done with
             return
         self._said.setdefault(message.host, {})[message.port] = (code, reason)
         for subject in subjects:
             subject.contradict(message.port, code, reason)
+            if code == UNREACHED:
+                self._inquiry.hear(subject, reason, now)
 
     def _advance(self, subject: Subject, now: float) -> Iterator[Subject]:
         """After chunks came back: the next round, the end, or more of the same."""
@@ -254,6 +278,13 @@ class Campaign:
                 heapq.heappush(self._later, (now + subject.pause, id(subject), subject))
                 return
         self._enlist(subject)
+
+    def _disown(self, subject: Subject) -> None:
+        """It is given up: what is under way is not waited for."""
+        for number in subject.chunks:
+            self._owner.pop(number, None)
+        self._dealer.give_back(subject, subject.outstanding)
+        subject.chunks.clear()
 
     def _retire(self, subject: Subject) -> None:
         del self.active[id(subject)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import resource
 import socket
 import struct
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _SPARE = 16
 """Descriptors left to the rest of the process: reports, snapshots, pipes."""
 _LISTENS = "0A"
-_INCOMPLETE = "0x0"
+_FRESH = 0.2
 
 
 def is_local(host: str, scope: int | None = None) -> bool:
@@ -76,13 +77,36 @@ def _hexadecimal(packed: bytes) -> str:
 
 
 def silent_neighbours() -> frozenset[str]:
-    """IPv4 addresses on a network of ours that do not answer ARP just now (proc_pid_net(5), arp)."""
+    """Addresses on a network of ours for which no neighbour answers just now (rtnetlink(7)).
+
+    Link-local ones are followed by ``%`` and the number of the interface.
+    """
+    from auditor.collect.probe.syn.route import Kernel
+
     try:
-        lines = Path("/proc/net/arp").read_text(encoding="ascii").splitlines()[1:]
+        with contextlib.closing(Kernel()) as kernel:
+            return frozenset(_written(packed, interface) for packed, interface in kernel.unanswered())
     except OSError:
         return frozenset()
-    fields = (line.split() for line in lines)
-    return frozenset(field[0] for field in fields if len(field) > 2 and field[2] == _INCOMPLETE)
+
+
+def _written(packed: bytes, interface: int) -> str:
+    address = ipaddress.ip_address(packed)
+    return f"{address}%{interface}" if address.version == 6 and address.is_link_local else str(address)
+
+
+class Neighbourhood:
+    """What the kernel knows of the neighbours, looked up again at most a few times a second."""
+
+    def __init__(self) -> None:
+        self._silent: frozenset[str] = frozenset()
+        self._until = 0.0
+
+    def lacks(self, host: str, scope: int | None, now: float) -> bool:
+        """Whether nobody answers for the address, though it should be on a network of ours."""
+        if now >= self._until:
+            self._silent, self._until = silent_neighbours(), now + _FRESH
+        return (f"{host}%{scope}" if scope else host) in self._silent
 
 
 @contextlib.contextmanager

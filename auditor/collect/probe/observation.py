@@ -32,7 +32,8 @@ def concluded(subject: Subject, vantage: str | None, silence: str = NO_ANSWER) -
     opened, unknown = _trusted(subject, ports_with(states, OPEN))
     filtered = _refused(subject)
     if subject.doomed is not None:
-        unknown.append(Unknown(ports=_asked(subject.target).only(Protocol.TCP), reason=subject.doomed))
+        unseen = _asked(subject.target).only(Protocol.TCP) - opened - ports_with(states, CLOSED) - filtered
+        unknown.append(Unknown(ports=unseen, reason=subject.doomed))
     elif not subject.alive:
         unknown += _no_answer(subject, silent | unreached, silence)
         unknown += _by_reason(subject, FOREIGN, REFUSED_ON_THE_WAY)
@@ -181,6 +182,11 @@ def _lost(subject: Subject) -> str:
 def _notes(subject: Subject, silent: PortSet) -> tuple[str, ...]:
     tally = subject.tally
     notes = []
+    if subject.doomed is not None and subject.absence.doubtful:
+        spared = subject.size - (len(subject.states) - subject.states.count(UNASKED))
+        notes.append(
+            f"given up after {subject.absence.looks} looks: {spared:,} of {subject.size:,} ports were not asked"
+        )
     if subject.alive and silent:
         missed = tally.missed(tally.loss_of_opens if subject.verdict is Next.LIMITS_REFUSALS else tally.loss)
         notes.append(f"loss {tally.loss:.1%}, {tally.rounds} passes, expected opens missed {missed:.3f}")

@@ -9,6 +9,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from auditor.collect.probe import jury
+from auditor.collect.probe.absence import Absence
 from auditor.collect.probe.canaries import CHECKS, Canaries, chosen, refusals
 from auditor.collect.probe.chunk import (
     ANSWERS,
@@ -29,6 +30,7 @@ from auditor.collect.probe.order import SENTINELS, order, outsiders
 from auditor.collect.probe.pacing import RoundTrip
 from auditor.collect.probe.rounds import CANARIES, SILENT_PAUSE, SILENT_ROUNDS, Next, Tally
 from auditor.collect.probe.states import numbers, where
+from auditor.model.evidence import NO_ANSWER
 from auditor.model.ports import PortSet, Protocol
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ _PATIENT: Final = {"sentinel", "pilot"}
 _ENOUGH: Final = 8
 """So many ports that cannot be asked from here, and no other, decide for the whole address."""
 _SCOUTS: Final = jury.ROLES | _PATIENT
+LOOK: Final = "look"
+_MOST_LOOKED_AT: Final = 48
 _CANARY_GROUPS: Final = 4
 _WITNESSES: Final = 3
 _FAR_APART: Final = 512
@@ -85,7 +89,9 @@ class Subject:
         self.size = len(target.ask.only(Protocol.TCP) - _PORT_ZERO)
         self.work: deque[Segment] = deque()
         self.chunks: dict[int, Chunk] = {}
+        self.absence = Absence()
         self._scouts: dict[int, Chunk] = {}
+        self._looks = array("H")
         self._rest = array("H")
         self._sentinels = array("H")
         self._looked_outside = False
@@ -103,6 +109,8 @@ class Subject:
         segments = (Segment(sentinels, "sentinel"), Segment(pilots, "pilot"), Segment(rest))
         self.work = deque(segment for segment in segments if segment.ports)
         self._sentinels = sentinels
+        named = len(self.target.first.only(Protocol.TCP))  # they come first in the rest, too
+        self._looks = sentinels + pilots + rest[: min(_MOST_LOOKED_AT, max(0, named - len(pilots)))]
         self._named = frozenset(numbers(self.target.first.only(Protocol.TCP)))
 
     # -- what to ask ---------------------------------------------------------------------------------------------
@@ -110,7 +118,7 @@ class Subject:
     @property
     def hungry(self) -> bool:
         """Whether it has ports to ask now, and may."""
-        return bool(self.work) and not self.pause and self.outstanding < self.cap and not crowded(self._scouts.values())
+        return bool(self.work) and not self.pause and self.outstanding < self.cap and self._may_be_asked()
 
     def next(self, number: int, most: int, timeout: float) -> Chunk:
         """The next ports to ask, at most so many."""
@@ -136,6 +144,11 @@ class Subject:
         self.outstanding += len(ports)
         self.tally.asked_last += len(ports)
         return chunk
+
+    def _may_be_asked(self) -> bool:
+        if self.absence.doubtful and not self.alive and self.verdict is None and self.work[0].role != LOOK:
+            return False
+        return not crowded(self._scouts.values())
 
     @property
     def silent(self) -> bool:
@@ -206,6 +219,8 @@ class Subject:
             return
         if chunk.reasons or said or RESET in chunk.codes:
             self._explain(chunk, said)
+        if chunk.role == LOOK:
+            self._leave_news(chunk)
         if self.trust is Trust.WATCHED and not chunk.watch:
             self._watch_again(array("H", compress(chunk.ports, chunk.codes.translate(_OPENS))))
             chunk.codes = chunk.codes.replace(bytes([OPEN]), bytes([UNASKED]))
@@ -279,6 +294,30 @@ class Subject:
             self.states[port] = code
             self.reasons[port] = reason
             self.tally.answers += (code in ANSWERS) - (before in ANSWERS)
+
+    @property
+    def refused_on_the_way(self) -> bool:
+        """Whether somebody on the way has refused a port: that is a firewall, and no dead host."""
+        return FOREIGN in self.states
+
+    def look_again(self) -> None:
+        """Ask the first ports once more before anything else, to see whether anybody is there."""
+        self.work.appendleft(Segment(self._looks, LOOK))
+
+    def give_up(self, reason: str) -> None:
+        """There is nobody: nothing more is asked."""
+        self.doomed = f"{NO_ANSWER}: {reason}"
+        self.work.clear()
+
+    def _leave_news(self, chunk: Chunk) -> None:
+        """Of a look only that counts which was not known before: silence belongs to the rounds."""
+        news = [
+            index
+            for index, port in enumerate(chunk.ports)
+            if chunk.codes[index] not in {SILENT, UNREACHED} and self.states[port] not in ANSWERS
+        ]
+        chunk.ports = array("H", [chunk.ports[index] for index in news])
+        chunk.codes = bytearray(chunk.codes[index] for index in news)
 
     def take_back(self, chunk: Chunk) -> None:
         """Whoever had the chunk is gone: ask it again."""

@@ -16,12 +16,15 @@ _NEIGHBOUR = struct.Struct("=BxxxiHBB")  # struct ndmsg
 _ATTRIBUTE = struct.Struct("=HH")
 _ERROR = struct.Struct("=i")
 _REQUEST: Final = 1
+_DUMP: Final = 0x300
 _NLMSG_ERROR: Final = 2
+_NLMSG_DONE: Final = 3
 _NEWROUTE, _GETROUTE, _NEWNEIGH, _GETNEIGH = 24, 26, 28, 30
 _DST, _OIF, _GATEWAY, _PREFSRC, _VIA = 1, 4, 5, 7, 18
 _LOCAL: Final = 2
 _FAILING: Final = {6: errno.EINVAL, 7: errno.EHOSTUNREACH, 8: errno.EACCES}  # blackhole, unreachable, prohibit
 _SETTLED: Final = 0x02 | 0x40 | 0x80  # NUD_REACHABLE, NUD_NOARP, NUD_PERMANENT
+_UNANSWERED: Final = 0x01 | 0x20  # NUD_INCOMPLETE, NUD_FAILED
 _LARGEST: Final = 1 << 16
 
 
@@ -78,6 +81,22 @@ class Kernel:
             return False
         return bool(_NEIGHBOUR.unpack_from(body)[2] & _SETTLED)
 
+    def unanswered(self) -> Iterator[tuple[bytes, int]]:
+        """Packed addresses on networks of ours that nobody answers for just now, and the interfaces' numbers."""
+        self._number += 1
+        body = _NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
+        self._socket.send(_HEADER.pack(_HEADER.size + len(body), _GETNEIGH, _REQUEST | _DUMP, self._number, 0) + body)
+        while True:
+            data = self._socket.recv(_LARGEST)
+            at = 0
+            while at + _HEADER.size <= len(data):
+                length, what, _, number, _ = _HEADER.unpack_from(data, at)
+                if number == self._number and what in {_NLMSG_ERROR, _NLMSG_DONE}:
+                    return
+                if number == self._number and what == _NEWNEIGH:
+                    yield from _silent(data[at + _HEADER.size : at + length])
+                at += max(length + -length % 4, _HEADER.size)
+
     def _ask(self, kind: int, answer: int, body: bytes) -> bytes:
         self._number += 1
         self._socket.send(_HEADER.pack(_HEADER.size + len(body), kind, _REQUEST, self._number, 0) + body)
@@ -91,6 +110,12 @@ class Kernel:
                 raise OSError(code, "the kernel refuses the question")
             if what == answer:
                 return data[_HEADER.size : length]
+
+
+def _silent(body: bytes) -> Iterator[tuple[bytes, int]]:
+    _, interface, state, _, _ = _NEIGHBOUR.unpack_from(body)
+    if state & _UNANSWERED:
+        yield from ((data, interface) for kind, data in _attributes(body, _NEIGHBOUR.size) if kind == _DST)
 
 
 def _family(packed: bytes) -> int:
