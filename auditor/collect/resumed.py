@@ -21,7 +21,7 @@ class Resumed:
     def __init__(self, evidence: Evidence, begun: Sequence[Begun], first: Origin) -> None:
         self._evidence = evidence
         self._begun = {one.target.key: one for one in begun}
-        self._answered = deque(one for one in begun if not one.left)
+        self._answered = deque(one for one in begun if not one.wanted)
         self._first = first
 
     @property

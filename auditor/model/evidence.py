@@ -54,6 +54,8 @@ EVERY_PORT = "answers on every port"
 """The reason for ports of an address at which whatever is asked seems open: a tarpit, or a proxy that takes all."""
 GONE = "the host stopped answering during the scan"
 """The reason for ports of a host that answered, and then did not any more."""
+LOOKED = "looked at"
+"""How the reason begins for ports that contradicted themselves when they were looked at again."""
 INTERRUPTED = "interrupted"
 """The reason for ports that a scan which was broken off had not come to."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from auditor.model.evidence import EVERY_PORT, GONE, INTERRUPTED, NO_ANSWER, Observation, Unknown
+from auditor.model.evidence import EVERY_PORT, GONE, INTERRUPTED, LOOKED, NO_ANSWER, Observation, Unknown
 from auditor.model.ports import NO_PORTS, Port, PortSet, Protocol
 from auditor.snapshot.encode import STATES
 
@@ -113,14 +113,28 @@ class Begun:
         return self.target.ask - _ZERO - self.seen.seen
 
     @property
+    def again(self) -> PortSet:
+        """What was answered so that it would tell against the host, and may not have been looked at twice yet.
+
+        Of ports that ought to be silent and are closed there can be tens of thousands: for these one look has to do.
+        """
+        surprises, seen = self.target.surprises, self.seen
+        return (seen.open & surprises.open) | ((seen.closed | seen.filtered) & surprises.shut)
+
+    @property
+    def wanted(self) -> PortSet:
+        """What there is to ask for its own sake."""
+        return self.left | self.again
+
+    @property
     def rest(self) -> Target:
-        """What is to be asked now: what is left, and a few ports that have answered before.
+        """What is to be asked now: what is wanted, and a few ports that have answered before.
 
         Silence says something of a port only where the host is there to answer: the witnesses tell whether it is, and
         how much gets lost on the way. Open ports that the policy does not name come first, as they tell a limit on
         refusals from one on connections.
         """
-        ask = self.left | witnesses(self.seen, self.target.first, self.left)
+        ask = self.wanted | witnesses(self.seen, self.target.first, self.wanted)
         return replace(self.target, ask=ask, first=self.target.first & ask)
 
 
@@ -164,14 +178,16 @@ def joined(begun: Begun, now: Observation) -> Observation:
     """One observation of both parts of a target's scan: what was answered before stays, the second part says the rest.
 
     A witness is asked again to vouch for the host, not to be judged again: only if it is open now does that count, as
-    open outweighs the rest. Where the second part finds that the host answers on every port, no port that was open
-    before is trusted either. The time is the first part's start, so that the whole is no fresher than its oldest piece.
+    open outweighs the rest. An open port that tells against the host and answers otherwise now is in doubt; silence
+    takes nothing back. Where the second part finds that the host answers on every port, no port that was open before is
+    trusted either. The time is the first part's start, so that the whole is no fresher than its oldest piece.
     """
     before, left = begun.seen, begun.left
-    doubtful = before.open.only(Protocol.TCP) if any(one.reason == EVERY_PORT for one in now.unknown) else NO_PORTS
+    doubts = _doubts(begun, now)
+    doubtful = _all(one.ports for one in doubts)
     opened = (now.open & begun.target.ask) | (before.open - doubtful)
     unknown = [Unknown(ports=one.ports & left, reason=_since(one.reason, before)) for one in now.unknown]
-    unknown.append(Unknown(ports=doubtful, reason=EVERY_PORT))
+    unknown += doubts
     return _rest_unknown(
         replace(
             now,
@@ -210,6 +226,26 @@ def _once_each(unknown: Iterable[Unknown]) -> tuple[Unknown, ...]:
     for one in unknown:
         found[one.reason] = found.get(one.reason, NO_PORTS) | one.ports
     return tuple(Unknown(ports=ports, reason=reason) for reason, ports in found.items())
+
+
+def _doubts(begun: Begun, now: Observation) -> list[Unknown]:
+    """Which of the ports that were open are not to be believed any more, and why."""
+    before, surprising = begun.seen.open, begun.seen.open & begun.again
+    if any(one.reason == EVERY_PORT for one in now.unknown):
+        return [Unknown(ports=before.only(Protocol.TCP) - now.open, reason=EVERY_PORT)]
+    found = [
+        Unknown(ports=one.ports & surprising, reason=one.reason) for one in now.unknown if one.reason.startswith(LOOKED)
+    ]
+    found.append(Unknown(ports=now.closed & surprising, reason=f"{LOOKED} twice: open, then closed"))
+    found.append(Unknown(ports=now.filtered & surprising, reason=f"{LOOKED} twice: open, then filtered"))
+    return found
+
+
+def _all(sets: Iterable[PortSet]) -> PortSet:
+    found = NO_PORTS
+    for ports in sets:
+        found |= ports
+    return found
 
 
 def _since(reason: str, before: Observation) -> str:

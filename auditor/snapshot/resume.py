@@ -95,7 +95,7 @@ def unfinished(path: str | Path) -> Unfinished:
         parts=parts,
         finished=(*(part.seen for part in parts if part.finished), *known.values()),
         begun=tuple(begun),
-        rest=(*(one.rest for one in begun if one.left), *fresh),
+        rest=(*(one.rest for one in begun if one.wanted), *fresh),
         complete=complete,
     )
 

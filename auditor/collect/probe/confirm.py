@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from auditor.collect.probe.chunk import CLOSED, DOUBTED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNASKED, UNREACHED
 from auditor.collect.probe.rounds import SILENT_PAUSE
 from auditor.collect.probe.states import numbers, ports_with
+from auditor.model.evidence import LOOKED
 from auditor.model.ports import NO_PORTS, PortSet, Protocol
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class SecondLook:
             if code != trail[0]:
                 told = _told(trail)
                 times = "twice" if told.count(" then ") == 1 else "several times"
-                yield port, code, f"looked at {times}: {told}"
+                yield port, code, f"{LOOKED} {times}: {told}"
 
     @property
     def note(self) -> str:

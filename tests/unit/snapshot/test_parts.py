@@ -17,7 +17,7 @@ from auditor.model.evidence import (
     Unknown,
 )
 from auditor.model.ports import NO_PORTS, Port, PortSet
-from auditor.model.target import Target
+from auditor.model.target import Surprises, Target
 from auditor.snapshot.parts import Begun, composed, joined, news_of, witnesses
 
 FIRST = datetime(2026, 11, 20, tzinfo=UTC)
@@ -168,6 +168,36 @@ def test_where_everything_answers_no_earlier_open_port_is_trusted():
     assert not whole.open
     assert reasons(whole) == {EVERY_PORT: "51-100"}
     assert not whole.services
+
+
+SURPRISED = replace(TARGET, surprises=Surprises(open=PortSet.parse("50-100"), shut=PortSet.parse("10")))
+
+
+def test_what_tells_against_the_host_is_asked_again_for_its_second_look():
+    part = Begun(target=SURPRISED, seen=seen(open="20,60", closed="1-19,21-59,61-100"))
+    assert not part.left
+    assert part.wanted == PortSet.parse("10,60")
+    assert part.wanted <= part.rest.ask
+
+
+@pytest.mark.parametrize(
+    ("now", "opened", "unknown"),
+    [
+        ({"open": "60"}, "20,60", {}),
+        ({"open": "10,60"}, "10,20,60", {}),
+        ({"closed": "60"}, "20", {"looked at twice: open, then closed": "60"}),
+        ({"filtered": "10,60"}, "20", {"looked at twice: open, then filtered": "60"}),
+        ({"unknown": {"looked at twice: open, then silent": "60"}}, "20", {"looked at twice: open, then silent": "60"}),
+        ({"unknown": {NO_ANSWER: "10,20,60"}}, "20,60", {}),
+        ({"unknown": {INTERRUPTED: "10,20,60"}}, "20,60", {}),
+    ],
+)
+def test_an_open_port_that_nobody_can_repeat_is_in_doubt_and_silence_takes_nothing_back(now, opened, unknown):
+    part = Begun(target=SURPRISED, seen=seen(open="20,60", closed="1-19,21-59,61-100", alive=True))
+    whole = joined(part, seen(**now))
+    assert whole.open == PortSet.parse(opened)
+    assert reasons(whole) == unknown
+    assert whole.accounted == TARGET.ask
 
 
 def test_a_second_interruption_leaves_what_both_parts_know():
