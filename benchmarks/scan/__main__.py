@@ -79,10 +79,10 @@ def faults(everything: dict[str, Results]) -> list[str]:
     """Where one of our own scans was wrong."""
     return [
         f"{results.name}: {PROGRAMS[run.program].title}: {run.failed or 'not finished' * run.limited}"
-        f"{f'{run.missed} missed, {run.phantoms} phantoms' * run.finished}"
+        f"{f'{run.missed} missed, {run.unverified} unverified, {run.phantoms} phantoms' * run.finished}"
         for results in everything.values()
         for run in results.runs
-        if PROGRAMS[run.program].ours and (not run.finished or run.missed or run.phantoms)
+        if PROGRAMS[run.program].ours and not run.truthful
     ]
 
 

@@ -1,7 +1,7 @@
 """One scan of our own as a process: ``python -m benchmarks.scan.own METHOD tcp|udp PORTS TALKERS ADDRESS…``.
 
-Prints JSON: the seconds and processor seconds of the scan itself, without interpreter and imports; what is open, how
-many ports stayed unknown, and after how many seconds as many ports as TALKERS were known to be open.
+Prints JSON: the seconds and processor seconds of the scan itself, without interpreter and imports; what is open, what
+stayed unknown, and after how many seconds as many ports as TALKERS were known to be open.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> None:
     ended = time.perf_counter()
     found = (watcher.found or ended) - begun
     opens = [(one.address, port.number) for one in seen for port in one.open]
-    unknown = sum(len(part.ports) for one in seen for part in one.unknown)
+    unknown = [(one.address, str(part.ports)) for one in seen for part in one.unknown]
     told = {"seconds": ended - begun, "cpu": spent() - before, "opens": opens, "unknown": unknown, "found": found}
     print(json.dumps(told))
 

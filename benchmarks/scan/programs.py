@@ -13,13 +13,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditor.model.ports import PortSet
 from auditor.model.target import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from benchmarks.scan.scenes import Scene
 
@@ -30,13 +30,15 @@ Pairs = frozenset[tuple[str, int]]
 class Answer:
     """What a program says is open; where it tells, the seconds and processor seconds of the scan itself.
 
-    ``unknown`` counts ports that it says it cannot know, ``found`` is when it knew all open ones, in seconds.
+    ``unknown`` counts ports that it says it cannot know, ``unsure`` are those of them that are open in truth. ``found``
+    is when it knew all open ones, in seconds.
     """
 
     opens: Pairs
     seconds: float | None = None
     cpu: float | None = None
     unknown: int = 0
+    unsure: Pairs = frozenset()
     found: float | None = None
 
 
@@ -78,11 +80,17 @@ def own(method: str, protocol: str = "tcp") -> Callable[[Scene], list[str]]:
     return words
 
 
-def own_answer(text: str, _: Scene) -> Answer:
+def own_answer(text: str, scene: Scene) -> Answer:
     """What `own` prints."""
     told = json.loads(text)
-    told["opens"] = frozenset((address, port) for address, port in told["opens"])
-    return Answer(**told)
+    opens = frozenset((address, port) for address, port in told.pop("opens"))
+    return Answer(opens=opens, **doubts(told.pop("unknown"), scene), **told)
+
+
+def doubts(unknown: Iterable[tuple[str, str]], scene: Scene) -> dict[str, Any]:
+    """The fields of an answer for what a scan of ours says it cannot know: pairs of address and ports."""
+    pairs = [(address, port) for address, ports in unknown for port in numbers(ports)]
+    return {"unknown": len(pairs), "unsure": scene.truth & frozenset(pairs)}
 
 
 def command_line(*options: str) -> Callable[[Scene], list[str]]:
@@ -109,15 +117,15 @@ def check(scene: Scene) -> list[str]:
     return [sys.executable, "-m", "auditor", "check", str(policy), "--save", saved]
 
 
-def snapshot_answer(text: str, _: Scene) -> Answer:
+def snapshot_answer(text: str, scene: Scene) -> Answer:
     """A snapshot's lines."""
     opens: set[tuple[str, int]] = set()
-    unknown = 0
+    unknown: list[tuple[str, str]] = []
     for line in map(json.loads, text.splitlines()):
         if "address" in line:
             opens |= {(line["address"], port) for port in numbers(line.get("tcp", {}).get("open", ""))}
-            unknown += sum(len(numbers(error["ports"])) for error in line.get("errors", ()))
-    return Answer(opens=frozenset(opens), unknown=unknown)
+            unknown += [(line["address"], error["ports"]) for error in line.get("errors", ())]
+    return Answer(opens=frozenset(opens), **doubts(unknown, scene))
 
 
 def check_answer(_: str, scene: Scene) -> Answer:

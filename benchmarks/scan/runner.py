@@ -28,6 +28,7 @@ _METER: Final = ROOT / "benchmarks" / "scan" / "meter.py"
 class Run:
     """One run of one program. ``whole`` is the process, ``seconds`` the scan itself where the program tells.
 
+    ``missed`` open ports were called something else, ``unverified`` ones are among what it says it cannot know.
     ``limited`` runs were ended at the limit: ``seconds`` is the least that it would have taken. ``failed`` says why
     there is no answer. ``cpu`` in seconds, ``memory`` the peak in bytes.
     """
@@ -39,6 +40,7 @@ class Run:
     cpu: float = 0.0
     memory: int = 0
     missed: int = 0
+    unverified: int = 0
     phantoms: int = 0
     unknown: int = 0
     found: float | None = None
@@ -49,6 +51,11 @@ class Run:
     def finished(self) -> bool:
         """Whether it has an answer."""
         return not self.limited and not self.failed
+
+    @property
+    def truthful(self) -> bool:
+        """Whether the answer is the truth."""
+        return self.finished and not self.missed and not self.unverified and not self.phantoms
 
 
 @dataclass(slots=True, kw_only=True)
@@ -151,7 +158,8 @@ def _judged(entry: Program, done: subprocess.CompletedProcess[str], told: list[s
         one,
         seconds=one.seconds if answer.seconds is None else answer.seconds,
         cpu=one.cpu if answer.cpu is None else answer.cpu,
-        missed=len(scene.truth - answer.opens),
+        missed=len(scene.truth - answer.opens - answer.unsure),
+        unverified=len(answer.unsure - answer.opens),
         phantoms=len(answer.opens - scene.truth),
         unknown=answer.unknown,
         found=answer.found,
@@ -166,6 +174,7 @@ def _line(one: Run, opens: int) -> str:
         return f"{title:<44} > {one.seconds:g} s"
     whole = f", whole process {one.whole:.3f}" if one.whole != one.seconds else ""
     wrong = f"; missed {one.missed} of {opens}" * bool(one.missed) + f"; {one.phantoms} phantoms" * bool(one.phantoms)
+    wrong += f"; unverified {one.unverified} of {opens}" * bool(one.unverified)
     doubt = f"; unknown {one.unknown}" * bool(one.unknown)
     cost = f"cpu {one.cpu:.2f} s, {one.memory / 1e6:.0f} MB"
     return f"{title:<44} {one.seconds:8.3f} s{whole}; {cost}{wrong}{doubt}"

@@ -76,7 +76,9 @@ def setting(repeat: int) -> str:
             said = subprocess.run([tool, "--version"], capture_output=True, text=True, check=False).stdout.split()
             versions.append(f"{tool} {said[said.index('version') + 1 if 'version' in said else 2]}")
     processors = len(os.sched_getaffinity(0))
-    return f"{', '.join(versions)}; {processors} processors; {repeat} repetitions, interleaved; medians."
+    load = os.getloadavg()[0]
+    busy = f" Others used the machine (load {load:.1f}): not to be quoted." * (load > 1.5 * processors)
+    return f"{', '.join(versions)}; {processors} processors; {repeat} repetitions, interleaved; medians.{busy}"
 
 
 def _notes(everything: Mapping[str, Results]) -> Iterator[str]:
@@ -107,6 +109,8 @@ def _time(results: Results, program: str) -> str:
     text = seconds(statistics.median(run.seconds for run in finished))
     missed, phantoms = sum(run.missed for run in finished), sum(run.phantoms for run in finished)
     wrong = [f"{missed} of {results.opens * len(finished)} missed"] * bool(missed)
+    doubtful = sum(run.unverified for run in finished)
+    wrong += [f"{doubtful} of {results.opens * len(finished)} unverified"] * bool(doubtful)
     wrong += [f"{phantoms} phantoms"] * bool(phantoms)
     wrong += [f"{len(runs) - len(finished)} of {len(runs)} unfinished"] * (len(runs) > len(finished))
     return f"{text} ({', '.join(wrong)})" if wrong else text
