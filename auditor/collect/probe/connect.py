@@ -7,7 +7,6 @@ descriptors live in an edge-triggered epoll set, as an idle refused one is alway
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import socket
@@ -32,8 +31,9 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSED, RESET, SILENT, Chunk
 from auditor.collect.probe.icmp import ROUTE_ERRORS, Message, classify, drain
-from auditor.collect.probe.local import ephemeral_ports, is_local, listens
+from auditor.collect.probe.local import is_local
 from auditor.collect.probe.pacing import Wheel
+from auditor.collect.probe.phantoms import Phantoms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,6 @@ _SHORTAGE: Final = frozenset({EADDRNOTAVAIL, EAGAIN, EMFILE, ENFILE, ENOBUFS, EN
 _IPV6_RECVERR: Final = 25  # <linux/in6.h>; the socket module does not name it
 _LINGER: Final = struct.pack("ii", 1, 0)
 _EVENTS: Final = select.EPOLLOUT | select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
-_ONCE: Final = "local: a first connection came about and a second one did not"
 _ANY4: Final = ("127.0.0.1", 1)
 _ANY6: Final = ("::1", 1, 0, 0)
 
@@ -96,12 +95,10 @@ class Connect:
         self._wheel: Wheel[Probe] = Wheel()
         self._again: list[_Again] = []
         self._tries: dict[tuple[Chunk, int], int] = {}
-        self._seen_open: set[tuple[Chunk, int]] = set()
-        self._doubted: dict[Chunk, set[int]] = {}
+        self._phantoms = Phantoms(self._sockets)
         self._refused: set[int] = set()
         self._polls = 0
         self._ours: dict[str, bool] = {}
-        self._ephemeral = ephemeral_ports()
 
     @staticmethod
     def hindrance() -> str | None:
@@ -148,8 +145,7 @@ class Connect:
         if self._polls % _DRAIN_EVERY == 0:
             self.drain()
         self._expire(now)
-        if self._doubted:
-            self._doubt()
+        self._phantoms.doubt(self.finished)
 
     def drain(self) -> None:
         """Read the ICMP messages about refused connections that have not been read yet."""
@@ -423,7 +419,7 @@ class Connect:
 
     def _opened(self, descriptor: int, chunk: Chunk, index: int, now: float) -> None:
         """The handshake is done. On an address of our own it may be with ourselves (RFC 9293 section 3.5)."""
-        if chunk.local and self._may_be_phantom(descriptor, chunk, index):
+        if chunk.local and self._phantoms.suspect(descriptor, chunk, index):
             self._drop(descriptor)
             tries = self._tries[chunk, index] = self._tries.get((chunk, index), 0) + 1
             if tries > _TRIES:
@@ -438,45 +434,6 @@ class Connect:
         else:
             self._drop(descriptor)
             self._settle(chunk, index, OPEN)
-
-    def _may_be_phantom(self, descriptor: int, chunk: Chunk, index: int) -> bool:
-        """A connection with itself, or the first with a port that another probe of ours may have as its source.
-
-        A listener settles it. Without one the connection is tried again; was the first with none of our sockets, so
-        that somebody must have been there, then a second try that fails says nothing.
-        """
-        sock = self._sockets[descriptor]
-        try:
-            peer = sock.getpeername()[:2]
-            if sock.getsockname()[:2] == peer:
-                return True
-        except OSError:  # it is over already, so it was with somebody
-            return False
-        if chunk.ports[index] not in self._ephemeral or (chunk, index) in self._seen_open:
-            self._seen_open.discard((chunk, index))
-            return False
-        if listens(chunk.host, chunk.ports[index]):
-            return False
-        self._seen_open.add((chunk, index))
-        if not self._has_end(peer):
-            self._doubted.setdefault(chunk, set()).add(index)
-        return True
-
-    def _has_end(self, end: tuple[str, int]) -> bool:
-        """Whether this is the local end of one of our sockets."""
-        for sock in self._sockets.values():
-            with contextlib.suppress(OSError):
-                if sock.getsockname()[:2] == end:
-                    return True
-        return False
-
-    def _doubt(self) -> None:
-        """A port that has taken one connection, and not the next one, is neither closed nor filtered."""
-        for chunk in self.finished:
-            for index in self._doubted.pop(chunk, ()):
-                if chunk.codes[index] in {CLOSED, SILENT}:
-                    chunk.codes[index] = LOCAL
-                    chunk.reasons[index] = _ONCE
 
     def _not_pending(self, descriptor: int) -> None:
         """An event of a descriptor that is idle (meaningless), watched, or none of ours."""
