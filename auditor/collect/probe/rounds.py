@@ -78,6 +78,8 @@ class Tally:
     @property
     def limits_refusals(self) -> bool:
         """Whether the opens all answer while closed ports answer ever less."""
+        if self.refusals >= _REFUSALS and self.lost_refusals * 2 < self.refusals:  # asked again they do answer
+            return False
         few = self.answered_last < _LIMITED * max(1, self.asked_last) or self.rounds >= MOST_ROUNDS
         return (
             self.opens > 0 and few and self.loss_of_opens < self.loss / 2 and self.missed(self.loss_of_opens) < _MISSED

@@ -42,6 +42,14 @@ def test_refusals_that_dry_up_while_all_open_ports_answer_are_limited_and_not_lo
     assert tally.decide(silent=65_000) is Next.LIMITS_REFUSALS
 
 
+def test_refusals_that_come_again_when_asked_again_are_not_limited():
+    tally = Tally(
+        rounds=3, answers=1100, opens=1, late=500, canaries=10, open_canaries=10, asked_last=114, refusals=16,
+        lost_refusals=1,
+    )  # fmt: skip
+    assert tally.decide(silent=101) is Next.ANOTHER
+
+
 def test_loss_of_open_ports_is_not_taken_for_a_limit():
     tally = Tally(
         rounds=2, answers=350, opens=50, late=100, late_opens=20, canaries=32, lost=8, open_canaries=32, lost_open=8,
