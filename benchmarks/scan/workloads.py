@@ -137,6 +137,7 @@ WORKLOADS = MappingProxyType(
             floor=65_535 / scenes.RATE,
         ),
         "small": Workload(title="100 ports, 2 open", build=scenes.small, programs=("check", "epoll"), hidden=True),
+        "far": Workload(title="50 ports, 100 ms round trip", build=scenes.distant("1-50", (22,)), hidden=True),
         "blind": Workload(title="100 ports, a wrong truth", build=scenes.blind, hidden=True),
     }
 )

@@ -64,6 +64,30 @@ def test_what_a_program_misses_is_counted(tmp_path):
 
 
 @pytest.mark.usefixtures("laboratory")
+def test_the_way_to_a_distant_host_takes_its_time():
+    done = bench("--only", "far", "--programs", "connect", "--repeat", "1")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"the relay carries [\d,]{4,} packets a second", done.stdout)
+    (seconds,) = re.findall(r"the scan itself +(\d+\.\d+) s", done.stdout)
+    assert float(seconds) >= 0.1
+
+
+def test_what_peers_print_is_understood(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks.scan.programs import masscan_answer, nmap_answer
+
+    grepable = (
+        "# Nmap 7.93 scan initiated\nHost: 192.0.2.10 ()\tStatus: Up\n"
+        "Host: 192.0.2.10 ()\tPorts: 22/open/tcp//ssh///, 53/open|filtered/udp//domain///, 80/open/tcp//http///"
+        "\tIgnored State: closed (98)\n"
+    )
+    assert nmap_answer(grepable, None).opens == {("192.0.2.10", 22), ("192.0.2.10", 80)}
+    listed = "#masscan\nopen tcp 22 192.0.2.10 1700000000\nopen tcp 443 192.0.2.11 1700000000\n# end\n"
+    assert masscan_answer(listed, None).opens == {("192.0.2.10", 22), ("192.0.2.11", 443)}
+
+
+@pytest.mark.usefixtures("laboratory")
 def test_a_program_that_reaches_the_limit_is_ended_and_not_run_again():
     done = bench("--only", "small", "--programs", "scan", "--repeat", "2", "--limit", "0.01")
 
