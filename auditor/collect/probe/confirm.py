@@ -21,7 +21,7 @@ from auditor.model.evidence import LOOKED
 from auditor.model.ports import NO_PORTS, PortSet, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
     from auditor.model.target import Surprises
@@ -31,6 +31,7 @@ CONFIRM: Final = "confirm"
 LOOKS: Final = 10
 """So often a port is looked at again at most."""
 WITNESSES: Final = 8
+_MANY: Final = 1024
 _SILENT_LOOKS: Final = 3
 _MISTAKEN: Final = 0.01
 _STATEMENTS: Final = frozenset({OPEN, CLOSED, REFUSED})
@@ -79,14 +80,20 @@ class SecondLook:
         self._witnesses = self._lost = 0
         self._heard = False
 
-    def witnesses(self, states: bytearray) -> array[int]:
-        """A few ports that answer and are not under question, to be asked beside them: they tell of loss."""
+    def witnesses(self, states: bytearray, named: Container[int]) -> array[int]:
+        """A few ports that answer and are not under question, to be asked beside them: they tell of loss.
+
+        They tell, too, whether the host still speaks to us: a guard that shuts a scanner out may spare what is
+        published, so ports that the policy names are asked only where no other port answers.
+        """
         if not self._looks:
             return array("H")
         codes = (OPEN, CLOSED, REFUSED)
         todo = frozenset(self.todo)
-        known = (port for code in codes for port in numbers(ports_with(states, code)) if port not in todo)
-        return array("H", islice(known, WITNESSES))
+        known = [
+            port for code in codes for port in islice(numbers(ports_with(states, code)), _MANY) if port not in todo
+        ]
+        return array("H", [port for port in known if port not in named][:WITNESSES] or known[:WITNESSES])
 
     def hear(self, ports: Iterable[int], codes: Iterable[int], *, witness: bool = False) -> None:
         """What some ports said in this round: some of ``todo``, or witnesses."""

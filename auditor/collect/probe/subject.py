@@ -380,7 +380,7 @@ class Subject:
     def _look_again(self, look: SecondLook, decision: Next) -> Next:
         if look.todo:
             self._attempt += 1
-            segments = Segment(look.todo, CONFIRM), Segment(look.witnesses(self.states), "canary")
+            segments = Segment(look.todo, CONFIRM), Segment(look.witnesses(self.states, self._named), "canary")
             self.work.extend(segment for segment in segments if segment.ports)
             return Next.ANOTHER
         self.tally.opens += look.settle(self.states, self.reasons)

@@ -28,7 +28,7 @@ def looked(first, *again, wanted=False, witness=CLOSED, loss=0.001):
     look = SecondLook(given[OPEN], given[CLOSED], {PORT: first} if wanted else {}, loss=loss)
     turn = 0
     while look.todo:
-        others = look.witnesses(states)
+        others = look.witnesses(states, ())
         look.hear([PORT], [again[min(turn, len(again) - 1)]])
         look.hear(others, [witness] * len(others), witness=True)
         turn += 1
@@ -37,6 +37,32 @@ def looked(first, *again, wanted=False, witness=CLOSED, loss=0.001):
     reasons = {}
     look.settle(states, reasons)
     return states[PORT], reasons.get(PORT), turn, look
+
+
+def test_a_guard_that_spares_the_published_ports_contradicts_nothing():
+    seen = set()
+
+    def shutting_out(port, role):
+        if role == "confirm":
+            seen.add(port)
+        return OPEN if port == 443 else SILENT if seen else OPEN if port == 6379 else CLOSED
+
+    subject = subject_for("1-7000", open="1-442,444-7000", first="443")
+    one, asked = play(subject, shutting_out)
+    assert asked == [[6379]] * 3
+    assert one.open == PortSet.parse("443,6379")
+    assert any("1 without an answer" in note for note in one.notes)
+
+
+def test_where_nothing_else_answers_a_named_port_is_the_witness():
+    look = surprised("6379")
+    states = bytearray(7000)
+    states[443] = OPEN
+    look.hear([6379], [SILENT])
+    look.go_on()
+    assert list(look.witnesses(states, {443})) == [443]
+    states[80] = CLOSED
+    assert list(look.witnesses(states, {443})) == [80]
 
 
 def surprised(opens, loss=0.01):
@@ -107,7 +133,7 @@ def test_loss_does_not_turn_open_ports_into_doubted_ones(loss):
         states[WITNESS] = CLOSED
         look = surprised("1000-1049", loss)
         while look.todo:
-            for ports, code in ((look.todo, OPEN), (look.witnesses(states), CLOSED)):
+            for ports, code in ((look.todo, OPEN), (look.witnesses(states, ()), CLOSED)):
                 codes = [SILENT if chance.random() < loss else code for _ in ports]
                 look.hear(ports, codes, witness=code == CLOSED)
             look.go_on()
@@ -153,9 +179,15 @@ def test_only_what_is_surprising_and_was_not_met_again_is_looked_at():
 # -- within the scan of a host -------------------------------------------------------------------------------------
 
 
-def subject_for(ask, **surprises):
+def subject_for(ask, first="", **surprises):
     sets = {name: PortSet.parse(text) for name, text in surprises.items()}
-    target = Target(host="web", address="192.0.2.10", ask=PortSet.parse(ask), surprises=Surprises(**sets))
+    target = Target(
+        host="web",
+        address="192.0.2.10",
+        ask=PortSet.parse(ask),
+        first=PortSet.parse(first),
+        surprises=Surprises(**sets),
+    )
     subject = Subject(target, "192.0.2.10", None, local=False)
     subject.begin()
     return subject
