@@ -118,7 +118,7 @@ def drops(web):
     web.firewall("tcp dport { 443, 300-400 } drop", "tcp dport 500-510 reject with icmpx admin-prohibited")
 
 
-ASKED = (WEB, DB, MUTE, "--ports", "1-2500,9000,9001,31337", "--rate", "6000", "--timeout", "300ms")
+ASKED = (WEB, DB, MUTE, "--ports", "1-2500,9000,9001,31337", "--rate", "6000", "--timeout", "500ms")
 
 
 @pytest.mark.usefixtures("hosts")
