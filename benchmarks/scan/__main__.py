@@ -38,12 +38,19 @@ def words(known: frozenset[str]) -> Callable[[str], tuple[str, ...]]:
     return parse
 
 
+def at_least_one(text: str) -> int:
+    """A count."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: a number from 1 on is needed")
+    return int(text)
+
+
 def options() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="benchmarks.scan", description=__doc__.partition("\n")[0], formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--repeat", type=int, default=7, help="repetitions of each workload (7)")
+    parser.add_argument("--repeat", type=at_least_one, default=7, help="repetitions of each workload (7)")
     parser.add_argument(
         "--only", type=words(frozenset(WORKLOADS)), help="only these workloads, with commas between them"
     )
@@ -58,7 +65,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--table", type=Path, help="write the figures to this file as Markdown")
     shown = (f"  {name:<14} {one.title}" for name, one in WORKLOADS.items() if not one.hidden)
     programs = (f"  {name:<14} {one.title}" for name, one in PROGRAMS.items())
-    parser.epilog = "\n".join(("workloads:", *shown, "programs:", *programs)).replace("%", "%%")
+    parser.epilog = "\n".join(("workloads:", *shown, "programs:", *programs))
     return parser
 
 

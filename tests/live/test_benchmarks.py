@@ -101,10 +101,13 @@ def test_help_lists_workloads_and_programs_and_an_unknown_name_is_an_error():
     assert shown.returncode == 0
     assert "c2x1000" in shown.stdout
     assert "masscan --retries 3" in shown.stdout
+    assert "10 % loss each way" in shown.stdout
 
     refused = bench("--only", "a,nonsense")
     assert refused.returncode == 2
     assert "unknown: nonsense" in refused.stderr
+
+    assert bench("--repeat", "0").returncode == 2
 
 
 def test_the_policy_benchmark_runs():
