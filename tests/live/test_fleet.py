@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
+from auditor.collect.probe import conntrack, scan
 from auditor.model.ports import PortSet
+from auditor.model.target import Batch, Target
 
 METHODS = ["connect", "syn"]
 
@@ -18,6 +22,44 @@ def test_a_rate_for_each_address_bounds_each_and_leaves_the_others_alone(lab, lo
         assert (one.finished - one.started).total_seconds() > 0.4, "sixty packets at a hundred a second"
     begun, ended = min(one.started for one in found.values()), max(one.finished for one in found.values())
     assert (ended - begun).total_seconds() < 9, "twenty hosts take no longer than one"
+
+
+@pytest.fixture
+def tracked():
+    """This machine's own rules track connections."""
+    rules = "table inet own { chain out { type filter hook output priority 0; ct state new accept; }; }"
+    subprocess.run(["nft", rules], check=True)
+    yield
+    subprocess.run(["nft", "delete table inet own"], check=True)
+
+
+@pytest.mark.usefixtures("tracked")
+def test_the_scan_waits_for_room_in_the_machines_own_connection_table(lab, monkeypatch, tmp_path):
+    lab.host("near", "192.0.2.10").listen(22)
+    most = tmp_path / "most"
+    most.write_text("1000")
+    monkeypatch.setattr(conntrack, "MOST", most)
+    entries = []
+
+    class Owner:
+        """Raises the limit when told that the scan waits, but not at once."""
+
+        def progress(self, *_):
+            if entries:
+                entries.append(int(conntrack.COUNT.read_text()))
+            if len(entries) == 4:
+                most.write_text("100000")
+
+        def say(self, message):
+            assert "connection table" in message
+            entries.append(int(conntrack.COUNT.read_text()))
+
+    ask = PortSet.parse("1-5000")
+    targets = [Target(host="near", address="192.0.2.10", ask=ask)]
+    (one,) = scan(Batch(targets=targets, rate=4000), Owner())
+    assert entries, "the table has filled up and nobody has noticed"
+    assert max(entries[:4]) < 2000, "while it waits hardly anything is added"
+    assert (one.open, one.closed, one.unknown) == (PortSet.parse("22"), ask - PortSet.parse("22"), ())
 
 
 @pytest.mark.parametrize("method", METHODS)

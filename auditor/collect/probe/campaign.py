@@ -12,7 +12,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from auditor.collect.probe.absence import MESSAGE_WAIT, Inquiry
-from auditor.collect.probe.chunk import UNREACHED
+from auditor.collect.probe.chunk import SILENT, UNREACHED
+from auditor.collect.probe.conntrack import PAUSE, Tracking
 from auditor.collect.probe.dealing import Dealer
 from auditor.collect.probe.helper import Helper, News
 from auditor.collect.probe.local import Neighbourhood
@@ -65,6 +66,7 @@ class Campaign:
         self._by_host: dict[str, list[Subject]] = {}
         self._said: dict[str, dict[int, tuple[int, str]]] = {}
         self._owner: dict[int, Subject] = {}
+        self._tracking = Tracking(observer)
         self._inquiry = Inquiry(Neighbourhood().lacks)
         self._number = 0
         self._bytes = 0
@@ -125,6 +127,8 @@ class Campaign:
     def _take(self, *, away: bool) -> Chunk | None:
         """The next chunk, of the subject whose turn it is; None where there is nothing to do or no permission now."""
         now = monotonic()
+        if self._tracking.holds(now):
+            return None
         subject = self._dealer.pick(now, self._may_go) if away else self._dealer.pick(now)
         if subject is None:
             return None
@@ -148,6 +152,7 @@ class Campaign:
         granted = self._dealer.grant(subject, min(share, left, max(1, subject.cap - subject.outstanding)), now)
         self._number += 1
         chunk = subject.next(self._number, granted, self._timeout(subject, subject.work[0].role))
+        chunk.dealt = now
         self._owner[chunk.number] = subject
         return chunk
 
@@ -166,6 +171,8 @@ class Campaign:
     def _patience(self) -> float:
         """How long nothing can happen but an answer or a timeout."""
         now = monotonic()
+        if self._tracking.holds(now):
+            return PAUSE
         wait = min(_REPORT_EVERY, self._dealer.pause(now), self._inquiry.pause(now))
         return min(wait, max(0.0, self._later[0][0] - now)) if self._later else wait
 
@@ -203,7 +210,8 @@ class Campaign:
                 continue
             self._dealer.give_back(subject, len(chunk.ports))
             unreached = chunk.reasons.get(chunk.codes.find(UNREACHED))
-            subject.absorb(chunk, self._said.get(subject.host, {}))
+            swallowed = SILENT in chunk.codes and self._tracking.lost(chunk.dealt, now)
+            subject.absorb(chunk, self._said.get(subject.host, {}), swallowed=swallowed)
             touched[id(subject)] = subject
             if unreached is not None:
                 self._inquiry.hear(subject, unreached, now)

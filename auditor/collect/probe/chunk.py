@@ -39,6 +39,7 @@ class Chunk:
         "attempt",
         "codes",
         "cursor",
+        "dealt",
         "held",
         "host",
         "left",
@@ -82,6 +83,8 @@ class Chunk:
         self.cursor = 0
         self.held = 0
         self.sampled = 0.0
+        self.dealt = 0.0
+        """When it was dealt out, by the campaign's clock; nothing of it was sent before."""
         self.reasons: dict[int, str] = {}
 
     def settle(self, index: int, code: int, reason: str | None = None) -> bool:
@@ -91,6 +94,17 @@ class Chunk:
             self.reasons[index] = reason
         self.left -= 1
         return self.left == 0
+
+    def take_out(self, code: int) -> array[int]:
+        """Leave out the ports with this outcome, as if they had not been asked; which ones they are."""
+        kept = [index for index, found in enumerate(self.codes) if found != code]
+        out = self.ports[:0]
+        out.extend(port for port, found in zip(self.ports, self.codes, strict=True) if found == code)
+        ports = self.ports[:0]
+        ports.extend(self.ports[index] for index in kept)
+        self.reasons = {at: self.reasons[index] for at, index in enumerate(kept) if index in self.reasons}
+        self.ports, self.codes = ports, bytearray(self.codes[index] for index in kept)
+        return out
 
     def give_up(self, reason: str) -> None:
         """Everything that has not been sent is not going to be, for this reason."""

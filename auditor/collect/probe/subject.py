@@ -25,6 +25,7 @@ from auditor.collect.probe.chunk import (
     Chunk,
 )
 from auditor.collect.probe.confirm import CONFIRM, SecondLook, second_look
+from auditor.collect.probe.conntrack import FULL
 from auditor.collect.probe.jury import Jury, Trust, crowded
 from auditor.collect.probe.order import SENTINELS, order, outsiders
 from auditor.collect.probe.pacing import RoundTrip
@@ -49,6 +50,8 @@ _ENOUGH: Final = 8
 _SCOUTS: Final = jury.ROLES | _PATIENT
 LOOK: Final = "look"
 _MOST_LOOKED_AT: Final = 48
+_MOST_SWALLOWED: Final = 8
+"""So often is a port asked again, on the average, of which this machine may have kept the packet to itself."""
 _CANARY_GROUPS: Final = 4
 _WITNESSES: Final = 3
 _FAR_APART: Final = 512
@@ -98,7 +101,7 @@ class Subject:
         self._jury = Jury()
         self._named: frozenset[int] = frozenset()
         self._canaries = Canaries()
-        self._checks = self._troubles = self._attempt = 0
+        self._checks = self._troubles = self._attempt = self._swallowed = 0
 
     def begin(self) -> None:
         """Take the memory it needs and line up the first round."""
@@ -198,11 +201,16 @@ class Subject:
             self.tally.rounds = 0
         self.round_trip.add(seconds)
 
-    def absorb(self, chunk: Chunk, said: dict[int, tuple[int, str]]) -> None:
-        """Take over a finished chunk. ``said`` is what ICMP messages told of this host's ports, by port."""
+    def absorb(self, chunk: Chunk, said: dict[int, tuple[int, str]], *, swallowed: bool = False) -> None:
+        """Take over a finished chunk. ``said`` is what ICMP messages told of this host's ports, by port.
+
+        ``swallowed``: this machine may have kept packets of the chunk to itself, so that its silence says nothing.
+        """
         self.chunks.pop(chunk.number, None)
         self._scouts.pop(chunk.number, None)
         self.outstanding -= len(chunk.ports)
+        if swallowed:
+            self._ask_swallowed(chunk)
         if self.second_look is not None and chunk.role in {CONFIRM, "canary"}:
             self._explain(chunk, said)
             self.second_look.hear(chunk.ports, chunk.codes, witness=chunk.role != CONFIRM)
@@ -225,6 +233,19 @@ class Subject:
             self._watch_again(array("H", compress(chunk.ports, chunk.codes.translate(_OPENS))))
             chunk.codes = chunk.codes.replace(bytes([OPEN]), bytes([UNASKED]))
         self._record(chunk)
+
+    def _ask_swallowed(self, chunk: Chunk) -> None:
+        """What is silent is asked again, but not for ever; canaries and looks come again by themselves."""
+        again = chunk.role not in {"canary", "check", LOOK}
+        if again and self._swallowed > _MOST_SWALLOWED * self.size:
+            chunk.reasons |= {index: FULL for index, code in enumerate(chunk.codes) if code == SILENT}
+            chunk.codes = chunk.codes.replace(bytes([SILENT]), bytes([LOCAL]))
+            return
+        silent = chunk.take_out(SILENT)
+        self.tally.asked_last -= len(silent)
+        if again:
+            self._swallowed += len(silent)
+            self.work.append(Segment(silent, chunk.role))
 
     def _watch_again(self, ports: array[int]) -> None:
         """What looked open before anybody watched has to be asked once more."""

@@ -6,12 +6,15 @@ What to ask a host, and when it has been asked enough, is `subject`'s business; 
 from __future__ import annotations
 
 import heapq
+from errno import EPERM
 from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from auditor.collect.probe.chunk import LOCAL, OPEN
+from auditor.collect.probe.conntrack import PAUSE, Tracking
 from auditor.collect.probe.dealing import Dealer
+from auditor.collect.probe.icmp import ROUTE_ERRORS
 from auditor.collect.probe.local import is_local
 from auditor.collect.probe.pacing import RoundTrip, patience
 from auditor.collect.probe.udp.meaning import meaning
@@ -49,6 +52,7 @@ class Campaign:
         self.held: list[Subject] = []
         self._batch = batch
         self._observer = observer
+        self._tracking = Tracking(observer)
         self._dealer: Dealer[Subject] = Dealer(batch, _ROOM)
         self._group = RoundTrip()
         self._wire = Wire()
@@ -122,6 +126,9 @@ class Campaign:
         share = max(_TURN_LEAST, min(_TURN_MOST, _TURNS // max(1, len(self.active))))
         while budget > 0 and not self._pause:
             now = monotonic()
+            if self._tracking.holds(now):
+                self._pause = PAUSE
+                return
             subject = self._dealer.pick(now)
             if subject is None:
                 self._pause = min(_REPORT_EVERY, self._dealer.pause(now))
@@ -139,6 +146,8 @@ class Campaign:
             said = self._wire.send(
                 subject.place, ask.port, ask.payload.datagram, wandering=ask.payload.wanders, again=ask.again
             )
+            if said == ROUTE_ERRORS[EPERM] and self._tracking.lost(now, monotonic()):
+                said = Outcome.BUSY
             if said is Outcome.SENT:
                 self._busy_since = None
                 subject.sent(ask, now)
