@@ -20,6 +20,8 @@ _TAIL: Final = 0.002
 _LIMITED: Final = 0.05
 _REFUSALS: Final = 4
 _CEASED: Final = 0.75
+_CERTAIN: Final = 4
+"""So many rounds until closed ports that are silent are not just late."""
 
 
 class Next(Enum):
@@ -111,7 +113,9 @@ class Tally:
             return Next.ANOTHER
         settled = self.answered_last <= _TAIL * max(1, self.answers) and not self.kept_in_last
         if settled and self.missed(self.loss) < _MISSED:
-            return Next.LIMITS_REFUSALS if self.shut_out else Next.ENOUGH
+            if not self.shut_out:
+                return Next.ENOUGH
+            return Next.ANOTHER if self.rounds < _CERTAIN else Next.LIMITS_REFUSALS
         if self.limits_refusals and not self.kept_in_last:
             return Next.LIMITS_REFUSALS
         return Next.ANOTHER if self.rounds < MOST_ROUNDS else Next.LOST
