@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 from collections import deque
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from auditor import __version__
 from auditor.collect.probe.campaign import Campaign
 from auditor.collect.probe.icmp import NO_NEIGHBOUR
-from auditor.collect.probe.local import is_local, lets_out, many_descriptors, silent_neighbours
+from auditor.collect.probe.local import Neighbourhood, is_local, lets_out, many_descriptors, scope_of
 from auditor.collect.probe.news import Told
 from auditor.collect.probe.observation import concluded, increment, interrupted, known_codes, nothing_to_ask, unasked
 from auditor.collect.probe.subject import Subject
@@ -47,6 +47,7 @@ class LiveScan:
         self.completion = Completion(complete=False, reason="not begun")
         self._campaign: Campaign | None = None
         self._told = Told()
+        self._neighbourhood = Neighbourhood()
         self._unbegun: deque[Target] = deque(batch.targets)
 
     def __iter__(self) -> Iterator[Observation]:
@@ -61,7 +62,7 @@ class LiveScan:
             try:
                 yield from at_once
                 for subject in self._campaign:
-                    yield concluded(subject, self._batch.vantage, _silence(subject))
+                    yield concluded(subject, self._batch.vantage, self._silence(subject))
             finally:
                 stopped = datetime.now(UTC)
                 self.completion = Completion(complete=False, reason=INTERRUPTED, finished=stopped)
@@ -89,12 +90,21 @@ class LiveScan:
             for target in self._campaign.waiting:
                 yield unasked(target, vantage, INTERRUPTED)
 
+    def _silence(self, subject: Subject) -> str:
+        """Why a host may have answered nothing, as far as this machine can tell."""
+        if subject.alive or subject.doomed is not None:
+            return NO_ANSWER
+        if not lets_out(subject.host, subject.scope):
+            return _FIREWALL
+        lacking = self._neighbourhood.lacks(subject.host, subject.scope, monotonic())
+        return f"{NO_ANSWER}: {NO_NEIGHBOUR}" if lacking else NO_ANSWER
+
     def _sorted_out(self) -> tuple[list[Observation], list[Target]]:
         """What is known of targets that cannot be asked, or need not; and the others."""
         at_once: list[Observation] = []
         ready: list[Target] = []
         for target in self._batch.targets:
-            if _scope(target.address) is None:
+            if scope_of(target.address) is None:
                 at_once.append(unasked(target, self._batch.vantage, _NO_ZONE))
             elif not target.ask.only(Protocol.TCP) - _PORT_ZERO:
                 at_once.append(nothing_to_ask(target, self._batch.vantage))
@@ -103,31 +113,11 @@ class LiveScan:
         return at_once, ready
 
 
-def _scope(address: str) -> int | None:
-    """The number of the zone that an address names, 0 where it names none; None: there is no such zone here."""
-    literal, _, zone = address.partition("%")
-    if parse_address(literal).version == 4 or not zone:
-        return 0
-    try:
-        return int(zone) if zone.isdigit() else socket.if_nametoindex(zone)
-    except OSError:
-        return None
-
-
 def _subject(target: Target) -> Subject:
     """What keeps the state of an address. A zone that has gone since counts as none."""
     literal = parse_address(target.address.partition("%")[0])
-    host, scope = str(literal), None if literal.version == 4 else _scope(target.address) or 0
+    host, scope = str(literal), None if literal.version == 4 else scope_of(target.address) or 0
     return Subject(target, host, scope, local=is_local(host, scope))
-
-
-def _silence(subject: Subject) -> str:
-    """Why a host may have answered nothing, as far as this machine can tell."""
-    if subject.alive or subject.doomed is not None:
-        return NO_ANSWER
-    if not lets_out(subject.host, subject.scope):
-        return _FIREWALL
-    return f"{NO_ANSWER}: {NO_NEIGHBOUR}" if subject.host in silent_neighbours() else NO_ANSWER
 
 
 def scan(batch: Batch, observer: Observer) -> LiveScan:

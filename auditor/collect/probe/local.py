@@ -30,6 +30,20 @@ def is_local(host: str, scope: int | None = None) -> bool:
     return True
 
 
+def scope_of(address: str) -> int | None:
+    """The number of the zone that a literal address names, 0 where it names none; None: there is no such zone here.
+
+    :raises ValueError: not a literal address.
+    """
+    literal, _, zone = address.partition("%")
+    if ipaddress.ip_address(literal).version == 4 or not zone:
+        return 0
+    try:
+        return int(zone) if zone.isdigit() else socket.if_nametoindex(zone)
+    except OSError:
+        return None
+
+
 def lets_out(host: str, scope: int | None = None) -> bool:
     """Whether the local firewall lets one empty datagram to the discard port out.
 

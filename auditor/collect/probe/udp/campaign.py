@@ -19,18 +19,21 @@ from auditor.collect.probe.local import is_local
 from auditor.collect.probe.pacing import RoundTrip, patience
 from auditor.collect.probe.udp.meaning import meaning
 from auditor.collect.probe.udp.own import ask_alone
+from auditor.collect.probe.udp.subject import asked
 from auditor.collect.probe.udp.wire import Outcome, Wire
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from auditor.collect.probe.udp.subject import Subject
     from auditor.collect.probe.udp.wire import Datagram
-    from auditor.model.target import Batch, Observer
+    from auditor.model.target import Batch, Observer, Target
 
 _PORTS: Final = 8 << 20
 """Ports of the hosts under way, all together: each costs some five bytes. The other hosts wait their turn."""
+_EACH: Final = 2048
+"""Every host costs as much as so many ports."""
 _ROOM: Final = 1 << 30
 _TURN_LEAST, _TURN_MOST, _TURNS = 4, 32, 2048
 _BETWEEN_LOOKS: Final = 512
@@ -46,8 +49,15 @@ class Campaign:
     ``active`` are under way, ``waiting`` not begun; ``held`` are done but for what our own sockets stood in the way of.
     """
 
-    def __init__(self, waiting: deque[Subject], batch: Batch, observer: Observer) -> None:
+    def __init__(
+        self,
+        waiting: deque[Target],
+        subject_of: Callable[[Target, Callable[[Subject, int], float]], Subject],
+        batch: Batch,
+        observer: Observer,
+    ) -> None:
         self.waiting = waiting
+        self._subject_of = subject_of
         self.active: dict[int, Subject] = {}
         self.held: list[Subject] = []
         self._batch = batch
@@ -72,7 +82,7 @@ class Campaign:
 
     def __iter__(self) -> Iterator[Subject]:
         """Each subject when its verdict is known; those on this machine that need a second look last."""
-        self._total = sum(subject.size for subject in self.waiting)
+        self._total = sum(asked(target) for target in self.waiting)
         try:
             self._admit()
             while self.active:
@@ -99,13 +109,13 @@ class Campaign:
 
     def _admit(self) -> None:
         while self.waiting and (self._ports < _PORTS or not self.active):
-            subject = self.waiting.popleft()
+            subject = self._subject_of(self.waiting.popleft(), self.patience)
             subject.local = is_local(subject.place.host, subject.place.scope)
             if subject.local:
                 subject.own = self._wire.own_ports(six=":" in subject.place.host)
             now = monotonic()
             subject.begin(now)
-            self._ports += subject.size
+            self._ports += _EACH + subject.size
             self.active[id(subject)] = subject
             self._at.setdefault(subject.place, []).append(subject)
             self._dealer.join(subject)
@@ -229,7 +239,7 @@ class Campaign:
         same.remove(subject)
         if not same:
             del self._at[subject.place]
-        self._ports -= subject.size
+        self._ports -= _EACH + subject.size
         self._done += subject.size
         self._opened += subject.ledger.tally.opens
 

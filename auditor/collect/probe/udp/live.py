@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import socket
 from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from auditor import __version__
+from auditor.collect.probe.local import scope_of
 from auditor.collect.probe.news import Told
 from auditor.collect.probe.turns import fairly
 from auditor.collect.probe.udp.campaign import Campaign
 from auditor.collect.probe.udp.observation import concluded, increment, interrupted, known_codes, unasked
-from auditor.collect.probe.udp.subject import Budget, Subject
+from auditor.collect.probe.udp.subject import Budget, Subject, asked
 from auditor.collect.probe.udp.wire import Place
 from auditor.model.evidence import INTERRUPTED, Completion, Kind, Observation, Origin
 from auditor.model.network import parse_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from auditor.model.target import Batch, Observer, Target
 
@@ -50,13 +50,10 @@ class UdpScan:
         """One observation a target that has UDP ports to ask, as each is finished."""
         self.completion = Completion(complete=False, reason=INTERRUPTED)
         vantage = self._batch.vantage
-        waiting: deque[Subject] = deque()
-        campaign = self._campaign = Campaign(waiting, self._batch, self._observer)
-        at_once = [
-            unasked(target, vantage, _NO_ZONE)
-            for target in fairly(self._unbegun)
-            if not self._line_up(target, campaign)
-        ]
+        targets = fairly(self._unbegun)
+        at_once = [unasked(target, vantage, _NO_ZONE) for target in targets if scope_of(target.address) is None]
+        waiting = deque(target for target in targets if scope_of(target.address) is not None and asked(target))
+        campaign = self._campaign = Campaign(waiting, self._subject, self._batch, self._observer)
         self._unbegun.clear()
         try:
             yield from at_once
@@ -86,23 +83,13 @@ class UdpScan:
         if self._campaign is not None:
             for subject in (*self._campaign.active.values(), *self._campaign.held):
                 yield interrupted(subject, vantage, INTERRUPTED)
-            for subject in self._campaign.waiting:
-                yield unasked(subject.target, vantage, INTERRUPTED)
+            for target in self._campaign.waiting:
+                yield unasked(target, vantage, INTERRUPTED)
 
-    def _line_up(self, target: Target, campaign: Campaign) -> bool:
-        """Whether the address names a place; without UDP ports there is nothing to do at it."""
-        address, _, zone = target.address.partition("%")
-        parsed = parse_address(address)
-        scope = 0
-        if parsed.version == 6 and zone:
-            try:
-                scope = int(zone) if zone.isdigit() else socket.if_nametoindex(zone)
-            except OSError:
-                return False
-        subject = Subject(target, Place(str(parsed), scope), campaign.patience, self._budget)
-        if subject.size:
-            campaign.waiting.append(subject)
-        return True
+    def _subject(self, target: Target, patience: Callable[[Subject, int], float]) -> Subject:
+        """What keeps the state of an address. A zone that has gone since counts as none."""
+        host = str(parse_address(target.address.partition("%")[0]))
+        return Subject(target, Place(host, scope_of(target.address) or 0), patience, self._budget)
 
 
 def scan_udp(batch: Batch, observer: Observer, *, budget: Budget = BUDGET) -> UdpScan:

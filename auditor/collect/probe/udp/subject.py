@@ -33,6 +33,11 @@ _TRICKLE_PASS: Final = 1
 """How patient the trickle is: as the second pass."""
 
 
+def asked(target: Target) -> int:
+    """How many UDP ports of it are asked: all but 0, which cannot be."""
+    return len(target.ask.only(Protocol.UDP) - _ZERO)
+
+
 class Budget(NamedTuple):
     """Seconds for a host that limits its refusals: for all its ports, and for those that the policy names."""
 
@@ -73,7 +78,7 @@ class Subject:
         self.due: float | None = None
         self.finished = False
         self.limited = False
-        self.size = len(target.ask.only(Protocol.UDP) - _ZERO)
+        self.size = asked(target)
         self._patience = patience
         self._budget = budget
         self._began = 0.0
