@@ -90,8 +90,11 @@ class PortSet(IntervalSet):
 
     def only(self, protocol: Protocol) -> Self:
         """The part of one protocol."""
-        offset = _OFFSET[protocol]
-        return self & self.from_bounds((offset, offset + _SPAN))
+        low, high = _OFFSET[protocol], _OFFSET[protocol] + _SPAN
+        bounds = self.bounds
+        if not bounds or (low <= bounds[0] and bounds[-1] <= high):  # most sets are of one protocol
+            return self
+        return self & self.from_bounds((low, high))
 
     def text(self, protocol: Protocol) -> str:
         """The part of one protocol as ``80,443,8000-8010``, ascending, without its name."""

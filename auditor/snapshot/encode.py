@@ -70,7 +70,7 @@ def observation_line(seen: Observation, *, interim: bool = False) -> str:
         "udp": _states(seen, Protocol.UDP),
         "errors": [{"ports": str(unknown.ports), "reason": unknown.reason} for unknown in seen.unknown] or None,
         "unspoken": str(seen.unspoken) or None,
-        "asked": None if seen.asked == seen.accounted else str(seen.asked),
+        "asked": str(seen.asked) if interim or seen.asked != seen.accounted else None,
         "services": [_service(service) for service in seen.services] or None,
         "sockets": [_socket(socket) for socket in seen.sockets] or None,
         "openings": [_opening(opening) for opening in seen.openings] or None,

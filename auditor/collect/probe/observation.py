@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 from auditor.collect.probe.chunk import CLOSED, DOUBTED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNASKED, UNREACHED
@@ -67,10 +68,14 @@ def interrupted(subject: Subject, vantage: str | None, reason: str) -> Observati
 
 def known_codes(subject: Subject) -> bytes:
     """What is known for good of each port of a subject under way, 0 for nothing: answers that count."""
-    opens = OPEN if subject.opens_count else UNASKED
-    foreign = REFUSED if subject.alive else UNASKED
-    known = {OPEN: opens, CLOSED: CLOSED, REFUSED: REFUSED, FOREIGN: foreign}
-    return bytes(subject.states).translate(bytes(known.get(code, UNASKED) for code in range(256)))
+    return bytes(subject.states).translate(_known(opens=subject.opens_count, alive=subject.alive))
+
+
+@cache
+def _known(*, opens: bool, alive: bool) -> bytes:
+    """A table for ``bytes.translate``."""
+    known = {OPEN: OPEN if opens else UNASKED, CLOSED: CLOSED, REFUSED: REFUSED, FOREIGN: REFUSED if alive else UNASKED}
+    return bytes(known.get(code, UNASKED) for code in range(256))
 
 
 def increment(subject: Subject, vantage: str | None, news: News) -> Observation:
