@@ -19,6 +19,8 @@ def import_(
 ) -> int:
     """Read other tools' output, of any kind that `check` takes, and write one snapshot.
 
+    Probes: nmap XML. Socket tables: ss, lsof, netstat and osquery.
+
     Exit codes: 0 complete; 2 bad usage; 3 the evidence is incomplete, and the snapshot says so; 4 it cannot be read.
     """
     from auditor.cli.merge import joined

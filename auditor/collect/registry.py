@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import stat
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditor.errors import EvidenceError, UsageError
 from auditor.model.evidence import Kind
@@ -198,8 +199,28 @@ def _open_nmap_xml(path: str, source: str) -> Evidence:
     return NmapXml(path, source=source)
 
 
+def _socket_table(name: str, module: str, looks_like: str = "looks_like", parse: str = "parse") -> Format:
+    """Make the entry of a tool that prints sockets, from the module that reads it."""
+
+    def part(wanted: str) -> Any:
+        return getattr(import_module(f"auditor.collect.imported.{module}"), wanted)
+
+    def opened(path: str, source: str) -> Evidence:
+        from auditor.collect.imported.socket_file import SocketFile
+
+        return SocketFile(path, source=source, tool=name, parse=part(parse))
+
+    return Format(name=name, matches=lambda head: part(looks_like)(head.text), open=opened)
+
+
 FORMATS: tuple[Format, ...] = (
     Format(name="snapshot", matches=_is_snapshot, open=_open_snapshot),
     Format(name="nmap XML", matches=_is_nmap_xml, open=_open_nmap_xml),
+    _socket_table("osquery", "osquery"),
+    _socket_table("ss", "ss"),
+    _socket_table("lsof", "lsof", "looks_like_table", "parse_table"),
+    _socket_table("lsof -F", "lsof", "looks_like_fields", "parse_fields"),
+    _socket_table("netstat", "netstat"),
+    _socket_table("netstat of Windows", "netstat_windows"),
 )
 """Every kind of evidence file, asked in this order; each must be sure of itself from the beginning of the file."""

@@ -42,6 +42,18 @@ def ports_of(name: str) -> PortSet | None:
     return found or None
 
 
+def registered(name: str, protocol: Protocol) -> PortSet:
+    """Return the ports that the registry itself gives to a service over a protocol, whatever people call by its name.
+
+    That is what ``/etc/services`` says, and so what other tools print in place of a number. Empty for an unknown name.
+    """
+    column = 1 if protocol is Protocol.TCP else 2
+    found = NO_PORTS
+    for line in _by_name().get(name.lower(), ()):
+        found |= PortSet.parse(line.split("\t")[column], protocol)
+    return found
+
+
 def names() -> Iterable[str]:
     """All names, in lower case: those in common use first, then the registry's."""
     return dict.fromkeys([*COMMON, *_by_name()]).keys()
