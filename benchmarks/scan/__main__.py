@@ -59,8 +59,8 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--budget",
         type=float,
-        default=20,
-        help="seconds for all runs of a peer in a workload, if no goal needs it (20)",
+        default=10,
+        help="seconds for all runs of a peer in a workload, if no goal needs it (10)",
     )
     parser.add_argument("--table", type=Path, help="write the figures to this file as Markdown")
     shown = (f"  {name:<14} {one.title}" for name, one in WORKLOADS.items() if not one.hidden)
