@@ -130,6 +130,7 @@ def _host_lines(observation: Observation) -> Iterator[str]:
             ("closed", observation.closed),
             ("filtered", observation.filtered),
             ("open|filtered", observation.open_filtered),
+            ("closed|filtered", observation.closed_filtered),
         )
         if ports
     ]

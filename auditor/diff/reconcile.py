@@ -204,17 +204,19 @@ def _folded(name: str) -> str:
 
 
 def _joined(vantage: str | None, expectation: Expectation, probed: Sequence[Probed], heard: Listeners) -> View:
-    """Join the addresses of a view: open, refused, filtered, idle, in this order; doubts stay beside them."""
+    """Join the addresses of a view: open, refused, shut, filtered, idle, in this order; doubts stay beside them."""
     opened = union((*(one.at.open for one in probed), heard.open))
     refused = union(one.at.closed for one in probed) - opened
-    filtered = union(one.at.filtered for one in probed) - opened - refused
+    shut = union(one.at.closed_filtered for one in probed) - opened - refused
+    filtered = union(one.at.filtered for one in probed) - opened - refused - shut
     sources = any(one.at.sources for one in probed)
     return View(
         vantage=vantage,
         expectation=expectation,
         open=opened,
-        closed=refused | (heard.idle - opened - filtered),
+        closed=refused | shut | (heard.idle - opened - filtered),
         refused=refused,
+        shut=shut,
         filtered=filtered,
         open_filtered=union(one.at.open_filtered for one in probed) - opened - heard.idle,
         old_open=(union(one.at.old_open for one in probed) - heard.seen | heard.old_open) - opened,

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Probed:
     """What probes say of one address: the states, and whatever keeps the rest from being known.
 
-    ``at.filtered`` and ``at.open_filtered`` are empty where silence proves nothing; ``gaps`` says why.
+    ``at.filtered``, ``at.open_filtered`` and ``at.closed_filtered`` are empty where silence proves nothing; ``gaps``
+    says why.
     """
 
     at: AtAddress
@@ -40,7 +41,8 @@ class Dated:
 def probed_at(address: str | None, dated: Sequence[Dated], *, dark: bool, silence_is_filtered: bool) -> Probed:
     """Join the probes of one address.
 
-    Open outweighs closed, closed filtered, filtered open|filtered. Silence (the last two) counts only from complete
+    Open outweighs closed, closed filtered, filtered closed|filtered, and all of them open|filtered. Silence (the last
+    three) counts only from complete
     evidence to which the address answered anything at all, or if it is ``dark``: then no answer at all is silence as
     well. That it answered somebody else proves nothing: the two may have looked at different times, or from different
     places. Services of evidence that is too old say nothing but what was there then. ``silence_is_filtered`` turns the
@@ -58,8 +60,9 @@ def probed_at(address: str | None, dated: Sequence[Dated], *, dark: bool, silenc
         spoken_to = union(piece.observation.open_filtered - piece.observation.unspoken for piece in whole)
         quiet |= spoken_to & ALL_UDP
     filtered = quiet - opened - closed
-    open_filtered = maybe - opened - closed - filtered
-    settled = opened | closed | filtered
+    shut = union(piece.observation.closed_filtered for piece in whole) - opened - closed - filtered
+    settled = opened | closed | filtered | shut
+    open_filtered = maybe - settled
     old = union(one.piece.observation.open for one in dated if one.stale)
     at = AtAddress(
         address=address,
@@ -67,6 +70,7 @@ def probed_at(address: str | None, dated: Sequence[Dated], *, dark: bool, silenc
         closed=closed,
         filtered=filtered,
         open_filtered=open_filtered,
+        closed_filtered=shut,
         old_open=old - settled,
         services=tuple(_services(dated, old - settled)),
         sources=unique(one.piece.source for one in dated),

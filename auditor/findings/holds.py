@@ -59,4 +59,6 @@ def state_of(view: View, port: Port) -> str:
         return "open|filtered"
     if port in held_inward(view):
         return "open on loopback"
+    if port in view.shut:
+        return "closed or filtered"
     return "closed" if port in view.closed else "filtered"

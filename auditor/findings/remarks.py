@@ -48,7 +48,7 @@ class Remarks:
         for view in reconciled.views:
             self._kinds.update(view.kinds)
             self._vantages[view.vantage] += Kind.PROBE in view.kinds or view.vantage == LOCAL
-            silent_table = view.closed - view.refused - view.expectation.permitted
+            silent_table = view.closed - view.refused - view.shut - view.expectation.permitted
             self._unfiltered += bool(view.expectation.otherwise_filtered and silent_table)
 
     def note_conditions(self, rulings: Rulings) -> None:

@@ -123,7 +123,9 @@ class Scene:
 
     def _speaks(self, at: AtAddress, port: Port) -> bool:
         loud = port in self.view.open or port in self.view.old_open
-        return port in at.open or port in at.old_open if loud else port in at.closed or port in at.filtered
+        if loud:
+            return port in at.open or port in at.old_open
+        return any(port in ports for ports in (at.closed, at.filtered, at.closed_filtered))
 
     def _bound(self, port: Port | None) -> Iterator[str]:
         return (plain(one.address) for one in self.view.sockets if one.port == port)

@@ -8,6 +8,8 @@
     nothing, or deny         violation   unverified      pass        pass        unverified
     … otherwise: filtered    violation   pass            violation   pass        unverified
 
+Closed|filtered is not open: it is closed and filtered alike, and unverified where the policy wants to know which.
+
 A live exception lifts whatever a port shows, so that what it covers need not be verified either. A port that was open
 in evidence that has grown too old is a violation all the same: age takes passes away, and nothing else.
 """
@@ -94,6 +96,8 @@ def unsettled(scene: Scene, rulings: Rulings, watched: PortSet) -> Iterator[Gap]
     for at in view.at:
         if ports := at.open_filtered & view.open_filtered & doubted:
             yield Gap(address=at.address, ports=ports, reason="open|filtered: silence does not tell which")
+        if is_strict(scene) and (ports := at.closed_filtered & quiet - expectation.permitted - view.refused):
+            yield Gap(address=at.address, ports=ports, reason="closed|filtered: the evidence does not tell which")
     for port, ruled in rulings:
         if ruled.says is Says.UNKNOWN and port not in expectation.excepted:
             reason = next(outcome.reason for outcome in ruled.outcomes if outcome.says is Says.UNKNOWN)

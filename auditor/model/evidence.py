@@ -37,6 +37,7 @@ class State(StrEnum):
     CLOSED = "closed"
     FILTERED = "filtered"
     OPEN_FILTERED = "open|filtered"
+    CLOSED_FILTERED = "closed|filtered"
 
 
 class Scope(StrEnum):
@@ -128,8 +129,9 @@ class Observation:
     """What one piece of evidence says of one host at one address.
 
     ``host`` is the name the evidence gives, ``names`` others it gives; ``address`` is a literal address, or None
-    where the evidence speaks of the host as a whole. The five state sets are disjoint; together they and ``unknown``
-    are what was asked. ``unspoken`` is the part of ``open_filtered`` that was not asked in its own protocol, or not in
+    where the evidence speaks of the host as a whole. The six state sets are disjoint; together they and ``unknown``
+    are what was asked. ``closed_filtered`` is not open, and the evidence cannot tell which of the two it is.
+    ``unspoken`` is the part of ``open_filtered`` that was not asked in its own protocol, or not in
     a way that compels an answer: its silence says nothing. For sockets evidence the state sets are empty and ``asked``
     says which tables were read in full.
     ``alive`` is whether the host answered anything at all (None: the evidence cannot tell).
@@ -144,6 +146,7 @@ class Observation:
     closed: PortSet = NO_PORTS
     filtered: PortSet = NO_PORTS
     open_filtered: PortSet = NO_PORTS
+    closed_filtered: PortSet = NO_PORTS
     unspoken: PortSet = NO_PORTS
     unknown: tuple[Unknown, ...] = ()
     asked: PortSet = NO_PORTS
@@ -158,7 +161,7 @@ class Observation:
     @property
     def seen(self) -> PortSet:
         """The ports whose state this observation knows, by probe."""
-        return self.open | self.closed | self.filtered | self.open_filtered
+        return self.open | self.closed | self.filtered | self.open_filtered | self.closed_filtered
 
     @property
     def accounted(self) -> PortSet:

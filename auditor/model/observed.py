@@ -38,6 +38,7 @@ class AtAddress:
     closed: PortSet = NO_PORTS
     filtered: PortSet = NO_PORTS
     open_filtered: PortSet = NO_PORTS
+    closed_filtered: PortSet = NO_PORTS
     old_open: PortSet = NO_PORTS
     services: tuple[ServiceSeen, ...] = ()
     sources: tuple[str, ...] = ()
@@ -48,9 +49,10 @@ class View:
     """One subject from one vantage, one state a port.
 
     ``open`` is open at any address. ``closed`` is not open, and closed at some address: ``refused`` is the part that
-    answered a probe so, the rest is known from a socket table, which cannot tell closed from filtered. ``filtered``
-    is neither. ``open_filtered`` may be open at some address; it overlaps the two, and so do ``gaps``: what is closed
-    at one address and unknown at another is not settled. ``old_open`` is disjoint from ``open``.
+    answered a probe so; ``shut`` the part of which a probe knows no more than that it is closed or filtered; the rest
+    is known from a socket table, which cannot tell the two apart either. ``filtered`` is none of these.
+    ``open_filtered`` may be open at some address; it overlaps the two, and so do ``gaps``: what is closed at one
+    address and unknown at another is not settled. ``old_open`` is disjoint from ``open``.
     ``asked`` is everything that the evidence looked at, or tried to. ``sockets`` are those that this vantage reaches,
     and ``inner`` those that only the host itself does. ``table_sources`` names the socket tables.
     ``vacant``: an address of a declared network at which nothing answers.
@@ -61,6 +63,7 @@ class View:
     open: PortSet = NO_PORTS
     closed: PortSet = NO_PORTS
     refused: PortSet = NO_PORTS
+    shut: PortSet = NO_PORTS
     filtered: PortSet = NO_PORTS
     open_filtered: PortSet = NO_PORTS
     old_open: PortSet = NO_PORTS

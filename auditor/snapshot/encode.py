@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
-STATES = (("open", "open"), ("closed", "closed"), ("filtered", "filtered"), ("open|filtered", "open_filtered"))
+STATES = (
+    ("open", "open"),
+    ("closed", "closed"),
+    ("filtered", "filtered"),
+    ("open|filtered", "open_filtered"),
+    ("closed|filtered", "closed_filtered"),
+)
 """What each state is called in a file, and on an observation."""
 
 

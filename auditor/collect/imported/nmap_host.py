@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 ASSUMED_UP = ("user-set", "")
 """Reasons for ``up`` that are no answer: -Pn told nmap to take the host for alive, or nothing is said."""
 
-_SILENCE = ("no-response", "no-route")
-"""Reasons for ``filtered`` that are no answer at all; nmap writes the same in the plural over many ports."""
+_SILENCE = ("no-response", "no-route", "no-ipid-change")
+"""Reasons for ``filtered`` and ``closed|filtered`` that are no answer; over many ports nmap writes the plural."""
 
 _FROM_ROUTERS = (
     *("admin-prohibited", "host-prohibited", "net-prohibited", "comm-prohibited", "reject-route", "failed-policy"),
@@ -42,7 +42,6 @@ _TWICE = "listed twice"
 _UNSETTLED = {
     _TWICE: "nmap lists them in two states",
     "unfiltered": "unfiltered: an ACK scan cannot tell open from closed",
-    "closed|filtered": "closed|filtered: this scan cannot tell closed from filtered",
     "": "nmap names no state",
 }
 
@@ -129,6 +128,7 @@ def observation(record: HostRecord, *, whole: bool = True) -> Observation | None
         closed=states.get(State.CLOSED, NO_PORTS),
         filtered=states.get(State.FILTERED, NO_PORTS),
         open_filtered=states.get(State.OPEN_FILTERED, NO_PORTS),
+        closed_filtered=states.get(State.CLOSED_FILTERED, NO_PORTS),
         unknown=unknown,
         asked=asked,
         alive=alive,

@@ -13,7 +13,7 @@ from tests.unit.findings.worlds import NOW, audit, days_ago, policy_of, probe, s
 
 PORTS = [Port(Protocol.TCP, number) for number in range(1, 6)] + [Port(Protocol.UDP, 7)]
 ADDRESSES = ("192.0.2.10", "2001:db8::10")
-STATES = ("open", "closed", "filtered", "open_filtered", "unknown", "not asked")
+STATES = ("open", "closed", "filtered", "closed_filtered", "open_filtered", "unknown", "not asked")
 NAMES = ", ".join(map(str, PORTS))
 BASE = f"version: 1\nscan: {{tcp: [1-4], udp: [7]}}\nhosts: {{web-1: [{', '.join(map(repr, ADDRESSES))}]}}\n"
 
@@ -75,7 +75,7 @@ def evidence_of(piece):
         address=piece["address"],
         alive=piece["alive"],
         unknown=(Unknown(ports=unknown, reason="lost"),) if unknown else (),
-        **{state: having(state) for state in STATES[:4]},
+        **{state: having(state) for state in STATES[:5]},
     )
     return probe(observation, started=NOW if piece["fresh"] else days_ago(9), complete=piece["complete"])
 
@@ -113,12 +113,14 @@ def at_address(world, address, port):
     for piece in fresh:
         state = piece["states"][port]
         talks = piece["alive"] or {"open", "closed"} & set(piece["states"].values())
-        if state in {"filtered", "open_filtered"} and not (piece["complete"] and (talks or world["dark"])):
+        if state in {"filtered", "closed_filtered", "open_filtered"} and not (
+            piece["complete"] and (talks or world["dark"])
+        ):
             continue
         if state == "open_filtered" and world["silence"] and port.protocol is Protocol.UDP:
             state = "filtered"
         said.add(state)
-    known = next((state for state in ("open", "closed", "filtered", "open_filtered") if state in said), None)
+    known = next((state for state in STATES[:5] if state in said), None)
     was_open = any(piece["states"][port] == "open" for piece in here if not piece["fresh"])
     return known, was_open and known in {None, "open_filtered"}
 
@@ -148,9 +150,10 @@ def reference(world, port):
         violation = "required-not-open"
     elif strict and not permitted and "closed" in here and not is_open:
         violation = "not-filtered"
+    vague = strict and not permitted and "closed_filtered" in here and "closed" not in here
     cares = (in_scope or required) and (not permitted or required) and not excepted
     settled = is_open or (was_open and not permitted)
-    question = cares and not settled and (missing or (doubtful and (required or not strict)))
+    question = cares and not settled and (missing or vague or (doubtful and (required or not strict)))
     return violation, excepted, question
 
 

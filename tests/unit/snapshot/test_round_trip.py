@@ -83,9 +83,9 @@ addresses = st.one_of(st.ip_addresses().map(str), st.just("fe80::1%eth0"))
 
 @st.composite
 def observations(draw):
-    opened, closed, filtered, silent, unknown, another, asked = draw(partitions(7))
+    opened, closed, filtered, silent, shut, unknown, another, asked = draw(partitions(8))
     reasons = [Unknown(ports=part, reason=draw(texts)) for part in (unknown, another) if part]
-    accounted = opened | closed | filtered | silent | unknown | another
+    accounted = opened | closed | filtered | silent | shut | unknown | another
     return Observation(
         host=draw(maybe(texts)),
         address=draw(maybe(addresses)),
@@ -95,6 +95,7 @@ def observations(draw):
         closed=closed,
         filtered=filtered,
         open_filtered=silent,
+        closed_filtered=shut,
         unspoken=silent if draw(flags) else NO_PORTS,
         unknown=tuple(reasons),
         asked=draw(st.sampled_from([accounted, accounted | asked, NO_PORTS])),
@@ -115,7 +116,7 @@ origins = st.builds(
 completions = st.builds(Completion, complete=flags, finished=maybe(times), reason=maybe(texts))
 
 A_FIELD_OF_EVERY_KIND = {
-    Observation: 18,
+    Observation: 19,
     ServiceSeen: 8,
     Socket: 11,
     Opening: 5,

@@ -169,7 +169,6 @@ def test_ports_listed_without_having_been_asked_count_as_asked(only):
     ("state", "reason"),
     [
         ("unfiltered", "unfiltered: an ACK scan cannot tell open from closed"),
-        ("closed|filtered", "closed|filtered: this scan cannot tell closed from filtered"),
         ("ajar", "nmap calls them ajar"),
     ],
 )
@@ -177,6 +176,14 @@ def test_states_that_settle_nothing_are_unknown(only, state, reason):
     seen = only(host(port(22, state, "reset")), scaninfo='<scaninfo protocol="tcp" services="22"/>')
     assert reasons(seen) == {reason: PortSet.parse("22")}
     assert seen.alive is True
+
+
+def test_what_an_idle_scan_finds_is_not_open_and_proves_no_life(only):
+    seen = only(host(port(22), port(23, "closed|filtered", "no-ipid-change")), scaninfo="")
+    assert seen.closed_filtered == PortSet.parse("23")
+    assert not seen.unknown
+    silent = only(host(port(23, "closed|filtered", "no-ipid-change"), about=ASSUMED), scaninfo="")
+    assert (silent.closed_filtered, silent.alive) == (NO_PORTS, False)
 
 
 def test_a_port_without_a_state_is_unknown(only):
