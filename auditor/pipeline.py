@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from auditor.model.evidence import Evidence, Observation
     from auditor.model.findings import Audit
     from auditor.model.policy import Host, Policy
+    from auditor.model.ports import PortSet
     from auditor.model.target import Batch, Observer
     from auditor.policy.resolve import Resolver
     from auditor.snapshot.checkpoint import Pulse
@@ -51,6 +52,7 @@ class Request:
     """One audit as asked for.
 
     ``evidence`` names files; without any, ``sockets`` reads this machine's tables, and else the hosts are scanned.
+    ``asked`` and ``taken`` are what was asked, and when, of evidence that does not say so itself.
     ``reports`` names the files that the caller is going to write. ``settings`` overrides the policy's, by name.
     ``clock`` gives the time, in UTC. ``root`` is the folder that file names in the audit are relative to.
     """
@@ -62,6 +64,8 @@ class Request:
     sockets: bool = False
     vantage: str | None = None
     host: str | None = None
+    asked: PortSet | None = None
+    taken: datetime | None = None
     only: Sequence[str] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     save: str | None = None
@@ -182,11 +186,13 @@ def opened(policy: Policy, request: Request) -> Sequence[Evidence]:
     :raises EvidenceError: one of them cannot be read or recognised.
     :raises UsageError: a vantage that the policy does not know.
     """
-    from auditor.collect.registry import open_evidence
+    from auditor.collect.registry import open_all
     from auditor.plan.vantage import require_vantage
 
     require_vantage(policy, request.vantage, needed=False)
-    return [open_evidence(name, vantage=request.vantage, host=request.host) for name in request.evidence]
+    return open_all(
+        request.evidence, vantage=request.vantage, host=request.host, asked=request.asked, taken=request.taken
+    )
 
 
 def scan(

@@ -21,6 +21,8 @@ def check(
     sockets: Annotated[bool, typer.Option("--sockets", help="Judge what listens on this machine; no scan.")] = False,
     vantage: given.From = None,
     host: given.HostName = None,
+    asked: given.Asked = None,
+    taken: given.Taken = None,
     only: given.Only = None,
     output: given.Reports = None,
     fail_on: Annotated[
@@ -66,6 +68,8 @@ def check(
         raise UsageError("options of the scan do not go with evidence files or --sockets: nothing is scanned")
     if evidence and (sockets or save):
         raise UsageError("--sockets and --save do not go with evidence files: nothing is collected")
+    if (asked or taken) and not evidence:
+        raise UsageError("--asked and --taken go with evidence files: what is collected here says so itself")
     wanted = reports.outputs(output)
     if not evidence:
         reports.expect_room(wanted)
@@ -77,6 +81,8 @@ def check(
         sockets=sockets,
         vantage=vantage,
         host=host,
+        asked=given.asked(asked),
+        taken=given.taken(taken),
         only=only or (),
         settings=given.settings(fail_on=fail_on),
         save=save,

@@ -16,16 +16,21 @@ def import_(
     save: Annotated[str, typer.Option("--save", "-o", metavar="SNAPSHOT", help="The snapshot file to write.")],
     vantage: given.From = None,
     host: given.HostName = None,
+    asked: given.Asked = None,
+    taken: given.Taken = None,
 ) -> int:
     """Read other tools' output, of any kind that `check` takes, and write one snapshot.
 
-    Probes: nmap XML. Socket tables: ss, lsof, netstat and osquery.
+    Probes: nmap XML and grepable; masscan JSON, list, grepable and XML; naabu JSON lines; zmap CSV and JSON; RustScan;
+    lines of host:port. Socket tables: ss, lsof, netstat and osquery. What they cannot say themselves is declared with
+    --asked and --taken.
 
     Exit codes: 0 complete; 2 bad usage; 3 the evidence is incomplete, and the snapshot says so; 4 it cannot be read.
     """
     from auditor.cli.merge import joined
-    from auditor.collect.registry import open_evidence
+    from auditor.collect.registry import open_all
     from auditor.files.spare import spare
 
     spare(files, snapshot=save)
-    return joined([open_evidence(name, vantage=vantage, host=host) for name in files], save)
+    pieces = open_all(files, vantage=vantage, host=host, asked=given.asked(asked), taken=given.taken(taken))
+    return joined(pieces, save)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auditor.model.policy import Severity
+    from auditor.model.ports import PortSet
     from auditor.pipeline import ScanLimits
 
 
@@ -38,6 +39,18 @@ From = Annotated[
 HostName = Annotated[
     str | None,
     typer.Option("--host", metavar="NAME", help="The host that evidence without a host of its own speaks of."),
+]
+Asked = Annotated[
+    str | None,
+    typer.Option(
+        "--asked",
+        metavar="PORTS",
+        help="What evidence that does not say so asked of every address in it, such as masscan's: 1-65535/tcp.",
+    ),
+]
+Taken = Annotated[
+    str | None,
+    typer.Option("--taken", metavar="TIME", help="When evidence that does not say so was taken, as an RFC 3339 time."),
 ]
 Only = Annotated[
     list[str] | None,
@@ -100,7 +113,7 @@ Now = Annotated[
 ]
 
 
-def moment(text: str | None) -> datetime:
+def moment(text: str | None, option: str = "--now") -> datetime:
     """Read an RFC 3339 time, or take the present one.
 
     :raises UsageError: not a time, or one without its offset from UTC.
@@ -112,7 +125,7 @@ def moment(text: str | None) -> datetime:
     except ValueError:
         read = None
     if read is None or read.tzinfo is None:
-        raise UsageError(f"--now: not an RFC 3339 time: {text!r}; expected such as 2026-01-31T12:00:00Z")
+        raise UsageError(f"{option}: not an RFC 3339 time: {text!r}; expected such as 2026-01-31T12:00:00Z")
     return read.astimezone(UTC)
 
 
@@ -165,6 +178,29 @@ def settings(*, fail_on: str | None) -> dict[str, Severity | None]:
     except KeyError:
         words = ", ".join(str(severity) for severity in Severity)
         raise UsageError(f"--fail-on: unknown severity {fail_on!r}; expected {words} or never") from None
+
+
+def asked(text: str | None) -> PortSet | None:
+    """Read ``--asked``.
+
+    :raises UsageError: not a list of port items.
+    """
+    from auditor.policy.arguments import read_ports
+
+    if text is None:
+        return None
+    try:
+        return read_ports(text)
+    except UsageError as error:
+        raise UsageError(f"--asked: {error}") from None
+
+
+def taken(text: str | None) -> datetime | None:
+    """Read ``--taken``.
+
+    :raises UsageError: not a time.
+    """
+    return None if text is None else moment(text, "--taken")
 
 
 def _rate(text: str | None, option: str) -> int | None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from auditor.collect.format import Format, Head
+from auditor.collect.scanners import SCANNERS, is_masscan_xml
 from auditor.errors import EvidenceError, UsageError
 from auditor.model.evidence import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
     from typing import BinaryIO
 
     from auditor.model.evidence import Completion, Evidence, Observation, Origin
+    from auditor.model.ports import PortSet
 
 _HEAD = 64 * 1024
 """How much of a file's beginning is looked at: nmap puts its whole command line before its first element."""
@@ -24,67 +28,113 @@ _HEAD = 64 * 1024
 _STDIN = "-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """The beginning of a file: its bytes, and the same as text without byte order mark and leading white space."""
-
-    path: str
-    data: bytes
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
-    """One kind of file. ``open`` gets the path to read and the name by which reports call it."""
-
-    name: str
-    matches: Callable[[Head], bool]
-    open: Callable[[str, str], Evidence]
-
-
-def open_evidence(path: str, *, vantage: str | None = None, host: str | None = None) -> Evidence:
+def open_evidence(
+    path: str,
+    *,
+    vantage: str | None = None,
+    host: str | None = None,
+    asked: PortSet | None = None,
+    taken: datetime | None = None,
+) -> Evidence:
     """Open a file of any known kind; ``-`` is standard input.
 
     :param vantage: where probe evidence that does not say so itself was seen from.
     :param host: the host of evidence that names none.
+    :param asked: what probe evidence that does not say so itself asked of each address in it.
+    :param taken: when evidence that does not say so itself was taken.
     :raises EvidenceError: missing, a folder, unreadable, empty, of no known kind, or broken where it begins.
-    :raises UsageError: the evidence says that it was seen from another vantage.
+    :raises UsageError: the evidence says that it was seen from another vantage, or that other ports were asked.
     """
     source = "standard input" if path == _STDIN else path
     real, spooled = _seekable(path, source)
     try:
-        evidence = _recognised(real, source)
-        return _Given(evidence, vantage=vantage, host=host, spooled=spooled)
+        known = _recognised(real, source)
+        evidence = known.open(real, source)
+        if asked is not None:
+            _declare(evidence, asked)
+        undated = None if known.dated else taken
+        return _Given(evidence, vantage=vantage, host=host, taken=undated, spooled=spooled)
     except BaseException:
         if spooled is not None:
             spooled.close()
         raise
 
 
-def _recognised(real: str, source: str) -> Evidence:
+def open_all(
+    paths: Sequence[str],
+    *,
+    vantage: str | None = None,
+    host: str | None = None,
+    asked: PortSet | None = None,
+    taken: datetime | None = None,
+) -> list[Evidence]:
+    """Open several files, as :func:`open_evidence` does.
+
+    :raises UsageError: also if ``asked`` is given and no probe's evidence is among them.
+    """
+    opened = [open_evidence(path, vantage=vantage, host=host, asked=asked, taken=taken) for path in paths]
+    if asked is not None and all(one.origin.kind is not Kind.PROBE for one in opened):
+        raise UsageError("--asked is for what a scanner saw: there is no such evidence here")
+    return opened
+
+
+def _recognised(real: str, source: str) -> Format:
     head = _head(real, source)
     for known in FORMATS:
         if known.matches(head):
-            return known.open(real, source)
+            return known
     kinds = ", ".join(known.name for known in FORMATS)
     raise EvidenceError(f"{source}: not recognised as evidence{_hint(head)}; known kinds: {kinds}")
+
+
+@runtime_checkable
+class Declarable(Protocol):
+    """Evidence that cannot say itself what was asked, or not always."""
+
+    def declare(self, asked: PortSet) -> None:
+        """Take the caller's word.
+
+        :raises UsageError: it contradicts what the evidence says.
+        """
+        ...
+
+
+def _declare(evidence: Evidence, asked: PortSet) -> None:
+    """Hand on what the caller says was asked; socket tables and files that declare ports have asked nobody."""
+    origin = evidence.origin
+    if isinstance(evidence, Declarable):
+        evidence.declare(asked)
+    elif origin.kind is Kind.PROBE and origin.asked != asked:
+        raise UsageError(f"{origin.source} says itself what was asked of each host: leave out --asked for it")
 
 
 class _Given:
     """Evidence, completed by what the caller says of it."""
 
     def __init__(
-        self, evidence: Evidence, *, vantage: str | None, host: str | None, spooled: _Spooled | None = None
+        self,
+        evidence: Evidence,
+        *,
+        vantage: str | None,
+        host: str | None,
+        taken: datetime | None = None,
+        spooled: _Spooled | None = None,
     ) -> None:
         self._evidence = evidence
         self._host = host
         self._spooled = spooled  # held for as long as the evidence may be read
         self._vantage = _vantage(evidence.origin, vantage)
+        self._taken = taken
 
     @property
     def origin(self) -> Origin:
         own = self._evidence.origin
-        return replace(own, vantage=own.vantage or self._vantage, host=own.host or self._host)
+        return replace(
+            own,
+            vantage=own.vantage or self._vantage,
+            host=own.host or self._host,
+            started=own.started or self._taken,
+        )
 
     @property
     def completion(self) -> Completion:
@@ -108,7 +158,7 @@ def _head(real: str, source: str) -> Head:
             data = file.read(_HEAD)
     except OSError as error:
         raise _unreadable(source, error) from error
-    if not data:
+    if not data.strip():
         raise EvidenceError(f"{source}: the file is empty")
     wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     text = data.decode("utf-16" if wide else "utf-8-sig", errors="replace").lstrip()
@@ -163,8 +213,10 @@ def _unreadable(source: str, error: OSError | ValueError) -> EvidenceError:
 
 
 _SNAPSHOT = re.compile(r'\{[^\n]*"auditor"\s*:\s*"snapshot"')
+_EMPTY_LIST = re.compile(r"\[\s*\]\s*")
 _AUDIT = re.compile(r'\{[^\n]{0,200}\s*"auditor"\s*:\s*"audit"')
 _NMAP = re.compile(r"<nmaprun\b|<!DOCTYPE nmaprun\b|<!-- Nmap ")
+_NMAP_TEXT = re.compile(r"^(?:Starting Nmap |Nmap scan report for )", re.MULTILINE)
 _POLICY = re.compile(r"^(?:rules|hosts):", re.MULTILINE)
 
 
@@ -173,7 +225,7 @@ def _is_snapshot(head: Head) -> bool:
 
 
 def _is_nmap_xml(head: Head) -> bool:
-    return head.text.startswith("<") and _NMAP.search(head.text) is not None
+    return head.text.startswith("<") and _NMAP.search(head.text) is not None and not is_masscan_xml(head.text)
 
 
 def _hint(head: Head) -> str:
@@ -182,6 +234,10 @@ def _hint(head: Head) -> str:
         return " (it is binary)"
     if _AUDIT.match(head.text):
         return " (it is an audit report; those go to 'auditor report' or --baseline)"
+    if _EMPTY_LIST.fullmatch(head.text):
+        return " (it is an empty list, and does not say who found nothing)"
+    if _NMAP_TEXT.search(head.text):
+        return " (it is nmap's output for people: use -oX)"
     if _POLICY.search(head.text):
         return " (it looks like a policy, which comes first on the command line)"
     return ""
@@ -214,13 +270,14 @@ def _socket_table(name: str, module: str, looks_like: str = "looks_like", parse:
 
 
 FORMATS: tuple[Format, ...] = (
-    Format(name="snapshot", matches=_is_snapshot, open=_open_snapshot),
-    Format(name="nmap XML", matches=_is_nmap_xml, open=_open_nmap_xml),
+    Format(name="snapshot", matches=_is_snapshot, open=_open_snapshot, dated=True),
+    Format(name="nmap XML", matches=_is_nmap_xml, open=_open_nmap_xml, dated=True),
     _socket_table("osquery", "osquery"),
     _socket_table("ss", "ss"),
     _socket_table("lsof", "lsof", "looks_like_table", "parse_table"),
     _socket_table("lsof -F", "lsof", "looks_like_fields", "parse_fields"),
     _socket_table("netstat", "netstat"),
     _socket_table("netstat of Windows", "netstat_windows"),
+    *SCANNERS,
 )
 """Every kind of evidence file, asked in this order; each must be sure of itself from the beginning of the file."""

@@ -39,14 +39,16 @@ class DocumentError(Exception):
 class Document(ContentHandler):
     """What has been read so far: the run's own facts, and the hosts that are ``ready`` to be handed on.
 
-    ``where`` tells the place in the file that is being read.
+    ``where`` tells the place in the file that is being read. ``scanner`` is who must have written it: others write
+    nmap's form as well.
     """
 
-    def __init__(self, where: Locator) -> None:
+    def __init__(self, where: Locator, scanner: str = "nmap") -> None:
         super().__init__()
         self._where = where
+        self._scanner = scanner
         self.ready: list[Observation] = []
-        self.tool = "nmap"
+        self.tool = scanner
         self.started: datetime | None = None
         self.asked: PortSet | None = None
         self.begun = False
@@ -119,10 +121,10 @@ class Document(ContentHandler):
 
     def _run(self, attrs: Attributes) -> None:
         scanner = attrs.get("scanner", "nmap")
-        if scanner != "nmap":
+        if scanner != self._scanner:
             raise DocumentError(f"written by {_text(scanner)}, not by nmap: this kind of file cannot be read")
         self.begun = True
-        self.tool = f"nmap {_text(attrs.get('version', ''))}".strip()
+        self.tool = f"{scanner} {_text(attrs.get('version', ''))}".strip()
         self.started = _time(attrs.get("start"))
 
     def _scaninfo(self, attrs: Attributes) -> None:
@@ -203,7 +205,7 @@ class Document(ContentHandler):
                     product=_text(attrs.get("product", "")) or None,
                     version=_text(attrs.get("version", "")) or None,
                     tls=attrs.get("tunnel") == "ssl",
-                    method="probed" if attrs.get("method") == "probed" else "table",
+                    method="probed" if attrs.get("method") == "probed" or "banner" in attrs else "table",
                 )
             )
 

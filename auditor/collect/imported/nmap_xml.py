@@ -35,14 +35,19 @@ _NOT_READ = "not read yet"
 class NmapXml:
     """Evidence from a file written by ``nmap -oX``. ``source`` is what reports call it, where that is not the path.
 
+    ``scanner`` is who must have written it.
+
     Its beginning is read at once. Each iteration reads the file from the start; hosts come in the order of the file,
     and after the last ``completion`` says how it ended and ``origin`` has the SHA-256.
 
     :raises EvidenceError: the file cannot be opened or is not nmap's; on iteration: it is not well formed.
     """
 
-    def __init__(self, path: str | Path, vantage: str | None = None, *, source: str | None = None) -> None:
+    def __init__(
+        self, path: str | Path, vantage: str | None = None, *, source: str | None = None, scanner: str = "nmap"
+    ) -> None:
         self._path = Path(path)
+        self._scanner = scanner
         self._source = os.fspath(path) if source is None else source
         self._vantage = vantage
         self._sha256: str | None = None
@@ -71,7 +76,7 @@ class NmapXml:
         """One observation a ``<host>``."""
         self._completion = Completion(complete=False, reason=_NOT_READ)
         digest = hashlib.sha256()
-        reading = _Reading(self._source)
+        reading = _Reading(self._source, self._scanner)
         for chunk in self._chunks():
             digest.update(chunk)
             reading.feed(chunk)
@@ -83,7 +88,7 @@ class NmapXml:
 
     def _beginning(self) -> Document:
         """Read on until the first host, or to the end of a file without any."""
-        reading = _Reading(self._source)
+        reading = _Reading(self._source, self._scanner)
         for chunk in self._chunks():
             reading.feed(chunk)
             if reading.document.headed:
@@ -111,7 +116,7 @@ class _BrokenOffError(Exception):
 class _Reading:
     """One pass over the file: the parser, and the document it builds."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, scanner: str) -> None:
         from defusedxml.expatreader import DefusedExpatParser
 
         from auditor.collect.imported.nmap_document import Document
@@ -120,7 +125,7 @@ class _Reading:
         self._blank_lines = 0
         self._begun = False
         self._parser = DefusedExpatParser()
-        self.document = Document(self._parser)
+        self.document = Document(self._parser, scanner)
         self._parser.setContentHandler(self.document)
 
     def feed(self, chunk: bytes) -> None:
@@ -204,5 +209,5 @@ class _Reading:
 def _completion(document: Document, broken_off: str | None) -> Completion:
     reason = broken_off or document.failure
     if reason is None and not document.ended:
-        reason = "no end mark (<finished>): nmap was interrupted"
+        reason = f"no end mark (<finished>): {document.tool.partition(' ')[0]} was interrupted"
     return Completion(complete=reason is None, finished=document.finished, reason=reason)
