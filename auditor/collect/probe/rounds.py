@@ -11,11 +11,15 @@ from enum import Enum, auto
 from typing import Final
 
 CANARIES: Final = 32
-MOST_ROUNDS: Final = 10
+MOST_ROUNDS: Final = 14
 SILENT_ROUNDS: Final = 3
 """Passes over a host that has answered nothing at all, the last one after :data:`SILENT_PAUSE` seconds."""
 SILENT_PAUSE: Final = 0.25
-_MISSED: Final = 0.01
+SHORT: Final = 4096
+"""A round of at most so many ports is over in a moment, and what goes wrong for a moment is not to count as silence
+twice: the second one starts :data:`BREATH` seconds later."""
+BREATH: Final = 0.2
+_MISSED: Final = 0.002
 _TAIL: Final = 0.002
 _LIMITED: Final = 0.05
 _REFUSALS: Final = 4

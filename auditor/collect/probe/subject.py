@@ -29,7 +29,7 @@ from auditor.collect.probe.conntrack import FULL
 from auditor.collect.probe.jury import Jury, Trust, crowded
 from auditor.collect.probe.order import SENTINELS, order, outsiders
 from auditor.collect.probe.pacing import RoundTrip
-from auditor.collect.probe.rounds import CANARIES, SILENT_PAUSE, SILENT_ROUNDS, Next, Tally
+from auditor.collect.probe.rounds import BREATH, CANARIES, SHORT, SILENT_PAUSE, SILENT_ROUNDS, Next, Tally
 from auditor.collect.probe.states import numbers, where
 from auditor.model.evidence import NO_ANSWER
 from auditor.model.ports import PortSet, Protocol
@@ -368,12 +368,14 @@ class Subject:
         self._close_books()
         if self.alive:
             decision = tally.decide(len(rest))
+            self.pause = BREATH if tally.rounds == 1 and len(rest) <= SHORT else 0.0
         elif rest and tally.rounds < SILENT_ROUNDS:
             decision = Next.ANOTHER
             self.pause = SILENT_PAUSE if tally.rounds == SILENT_ROUNDS - 1 else 0.0
         else:
             decision = Next.ENOUGH
         if decision is not Next.ANOTHER:
+            self.pause = 0.0
             return self._done(decision)
         self._next_round(rest)
         return Next.ANOTHER
