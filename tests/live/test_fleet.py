@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +89,48 @@ def test_a_host_that_a_router_has_no_way_to_is_given_up_before_it_is_asked_every
     (unknown,) = one.unknown
     assert unknown.reason == "no answer: ICMP 3/0 (network unreachable) from 203.0.113.2"
     assert "given up" in " ".join(one.notes)
+
+
+@pytest.fixture
+def slow_link():
+    """Puts a link of 5 ms behind the router's way to the hosts; what is returned makes it 400 ms."""
+
+    def made(router):
+        program = str(Path(__file__).with_name("slow_link.py"))
+        process = router.start(sys.executable, program, "5", "400", stdout=subprocess.PIPE)
+        assert process.stdout.readline().strip() == "ready"
+        router.ip("link", "set", "long0", "txqueuelen", "10000", "up")
+        router.sysctl(net__ipv4__conf__all__rp_filter=0, net__ipv4__conf__long0__rp_filter=0)
+        router.ip("route", "add", "default", "dev", "long0", "table", "100")
+        router.ip("rule", "add", "iif", "up0", "lookup", "100")
+        return lambda: process.send_signal(signal.SIGUSR1)
+
+    return made
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_way_that_becomes_eighty_times_as_long_costs_no_open_port(lab, look, slow_link, method):
+    opens = PortSet.numbers(range(1000, 1600, 100))
+    far = lab.host("far", "198.51.100.10", routed=True)
+    far.listen(*(port.number for port in opens))
+    lengthen = slow_link(lab.router)
+    told = []
+
+    def then(done):
+        if done > 200 and not told:
+            told.append(done)
+            lengthen()
+
+    one = look("198.51.100.10", ask="1000-1599", rate=1500, then=then, method=method)["198.51.100.10"]
+    assert told, "the scan was over before the way became longer"
+    assert one.open == opens
+    assert len(one.closed | one.filtered | opens) + sum(len(unknown.ports) for unknown in one.unknown) == 600
+
+
+def test_a_router_that_carries_ten_thousand_packets_a_second_costs_no_open_port(lab, look):
+    opens = PortSet.numbers(range(1000, 4000, 60))
+    lab.host("far", "198.51.100.10", routed=True).listen(*(port.number for port in opens))
+    lab.router.firewall('iifname "up0" limit rate over 10000/second drop', hook="forward")
+    one = look("198.51.100.10", ask="1-5000")["198.51.100.10"]
+    assert one.open == opens
+    assert len(one.closed) > 4900

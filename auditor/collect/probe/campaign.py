@@ -41,6 +41,8 @@ _LARGE, _SMALL, _AWAY, _SHARED = 512, 16, 256, 4096
 _WORTH_HELP: Final = 20_000
 _FAST: Final = 50_000
 _REPORT_EVERY: Final = 0.2
+_SLOWER: Final = (4000, 1000, 250)
+"""Packets a second for an address once asking it faster has overrun the way there: for the first time, and later."""
 _PATIENT: Final = {"sentinel", "pilot"}
 
 
@@ -282,6 +284,8 @@ class Campaign:
                 self._retire(subject)
                 yield subject
                 return
+            if subject.overrun:
+                self._dealer.slow_down(subject, _SLOWER[min(subject.overrun, len(_SLOWER)) - 1])
             if subject.pause:
                 heapq.heappush(self._later, (now + subject.pause, id(subject), subject))
                 return

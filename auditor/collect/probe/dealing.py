@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _BREATH: Final = 0.1
 """Seconds' worth that a slow address may get at once: it is looked after so often, and not at every packet."""
 
+_EVENLY: Final = 0.002
+"""The same for one that is slowed down, as a policer on the way may let no burst pass."""
+
 
 class Asked(Protocol):
     """What is dealt to: an address under scan."""
@@ -110,6 +113,11 @@ class Dealer(Generic[T]):
         place = self._places.get(id(one))
         if place is not None:
             self._load.add(place.network, -number)
+
+    def slow_down(self, one: T, rate: int) -> None:
+        """From now on it gets at most so many packets a second, evenly: what is on the way there takes no more."""
+        slower = TokenBucket(min(rate, self._host_rate or rate), depth=_EVENLY)
+        self._places[id(one)] = self._places[id(one)]._replace(bucket=slower)
 
     def pause(self, now: float) -> float:
         """Seconds until asking again may be worth while, as far as the rates are concerned."""

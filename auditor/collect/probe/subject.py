@@ -41,7 +41,7 @@ MOST_OUTSTANDING: Final = 8192
 _MOST_SILENT: Final = 32_768
 _LEAST_OUTSTANDING: Final = 256
 _TOO_FAST: Final = 0.1
-_MOST_CHECKS, _MOST_TROUBLES, _MOST_BACKOFF = 4, 2, 32
+_MOST_CHECKS, _MOST_TROUBLES, _MOST_BACKOFF = 4, 4, 32
 _PORT_ZERO: Final = PortSet.parse("0")
 _PATIENT: Final = {"sentinel", "pilot"}
 """Chunks that wait long for a host that has not answered yet, and do not hold up its round."""
@@ -82,6 +82,8 @@ class Subject:
         self.backoff = 1
         self.cap = MOST_OUTSTANDING
         self.outstanding = 0
+        self.overrun = 0
+        """How often it was lost when much was asked of it, and there when little was."""
         self.verdict: Next | None = None
         self.doomed: str | None = None
         self.pause = 0.0
@@ -414,6 +416,7 @@ class Subject:
         seen = self._canaries.end_round()
         if self._checks and seen.lost * 2 <= seen.canaries:
             self._checks = 0
+            self.overrun += 1
             self._next_round(rest)
             return Next.ANOTHER
         if not self._checks:

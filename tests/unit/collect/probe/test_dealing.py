@@ -89,3 +89,13 @@ def test_who_has_left_is_neither_served_nor_kept():
     assert dealer.pick(0.0) is other
     assert dealer.pick(0.0) is None
     dealer.give_back(gone, 16)
+
+
+def test_who_is_slowed_down_gets_its_packets_evenly_and_the_others_as_before():
+    slow, other = Address("192.0.2.1"), Address("192.0.2.2")
+    dealer = dealer_for(slow, other)
+    dealer.slow_down(slow, 250)
+    sent = run(dealer, 1.0)
+    assert 200 <= len(sent["192.0.2.1"]) <= 251
+    assert max(sent["192.0.2.1"].count(time) for time in sent["192.0.2.1"]) == 1
+    assert len(sent["192.0.2.2"]) == 1000
