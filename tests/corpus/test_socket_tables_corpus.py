@@ -172,3 +172,45 @@ OF_NETSTAT = f"netstat/{JC}"
 )
 def test_as_many_ends_as_counting_by_other_means_gives(name, ends):
     assert len({(one.port, one.address, one.interface) for one in of(name).sockets}) == ends
+
+
+def jc_listeners(rows):
+    """What jc, another project's parser, takes to listen: protocol, address and port as text."""
+    for row in rows:
+        kind = (row.get("netid") or row.get("proto") or "").lower()
+        nobody = row.get("peer_port", row.get("foreign_port")) in {"*", "0"}
+        listens = row.get("state") in {"LISTEN", "LISTENING"} if kind.startswith("tcp") else nobody
+        if kind[:3] in {"tcp", "udp"} and listens:
+            address = row["local_address"].strip("[]").partition("%")[0]
+            family_any = "::" if kind.endswith("6") or row.get("network_protocol") == "ipv6" else "0.0.0.0"
+            yield f"{row['local_port']}/{kind[:3]}", family_any if address == "*" else address
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"ss/{JC}ubuntu-18.04/ss-sudo-tulpen",
+        f"{OF_NETSTAT}ubuntu-18.04/netstat-sudo-lnp",
+        f"{OF_NETSTAT}ubuntu-18.04/netstat-sudo-lnp-space",
+        f"{OF_NETSTAT}centos-7.7/netstat-sudo-lnp",
+        f"{OF_NETSTAT}generic/netstat-old",
+        f"{OF_NETSTAT}windows/windows-10/netstat-aonb",
+    ],
+)
+def test_the_same_sockets_as_jc_found(name):
+    rows = json.loads((CORPUS / f"{name}.json").read_text())
+    found = {(port, address.partition("%")[0]) for port, address in bound(f"{name}.out")}
+    assert found == set(jc_listeners(rows))
+
+
+def test_the_same_processes_as_jc_found():
+    name = f"ss/{JC}generic/ss-wide"
+    rows = json.loads((CORPUS / f"{name}.json").read_text())
+    wanted = {
+        (row["local_port"], int(pid), holder["user"])
+        for row in rows
+        for pid, holder in row.get("opts", {}).get("process_id", {}).items()
+    }
+    found = {(str(one.port.number), one.pid, one.process) for one in of(f"{name}.out").sockets}
+    assert {(port, process) for port, _, process in found if process} == {(port, name) for port, _, name in wanted}
+    assert {(port, pid) for port, pid, _ in found} <= {(port, pid) for port, pid, _ in wanted}

@@ -54,7 +54,7 @@ def parse(text: str, source: str) -> Sequence[SocketTable]:
 
 def _take(table: SocketTable, number: int, row: re.Match[str], lines: Sequence[str]) -> None:
     protocol = Protocol(row["kind"].lower())
-    family = 6 if ":" in row["host"] else 4
+    family = 6 if ":" in row["host"] else 4 if row["host"][:1].isdigit() else None
     table.prove(protocol, family)
     listens = row["peer_port"] == "0" if protocol is Protocol.TCP else row["peer_port"] in {"*", "0"}
     if not listens or (row["state"] or "").upper() in _BOUND:

@@ -34,7 +34,7 @@ _UNIX = "1"
 _LATEST = 253402300799  # the end of the year 9999
 _PID = re.compile(r"[0-9]{1,10}")
 
-_ARRAY = re.compile(r'\[\s*\{[^\[\]{}]{0,4000}"(?:local_)?port"\s*:\s*"?\d')
+_ARRAY = re.compile(r'\[\s*\{\s*"')
 _ROW_MARKS = ('"family"', '"protocol"', '"pid"', '"fd"', '"net_namespace"')
 _LOG = re.compile(r'\{[^\n]*"(?:hostIdentifier|calendarTime|unixTime)"')
 _LOG_ROWS = ('"columns"', '"snapshot"', '"diffResults"')
@@ -49,7 +49,11 @@ Row = dict[str, str]
 def looks_like(text: str) -> bool:
     """Whether the beginning of a file is an array of such rows, or a line of the results log with rows."""
     if text.startswith("["):
-        return _ARRAY.match(text) is not None and sum(mark in text for mark in _ROW_MARKS) > 1
+        return (
+            _ARRAY.match(text) is not None
+            and any(f'"{column}"' in text for column in _PORT_COLUMNS)
+            and sum(mark in text for mark in _ROW_MARKS) > 1
+        )
     return (
         _LOG.match(text) is not None
         and any(mark in text.partition("\n")[0] for mark in _LOG_ROWS)
@@ -76,6 +80,8 @@ class _Query:
 
     rows: dict[tuple[tuple[str, str], ...], int] = field(default_factory=dict)
     from_the_start: bool = False
+    run: tuple[str, str, str] | None = None
+    """Epoch, counter and time of the run that the last line is of."""
     when: int = 0
 
 
@@ -118,9 +124,12 @@ class _Log:
         if key not in self._queries and not any(_about_ports(row) for row in (*added, *removed)):
             return  # another query's
         query = self._queries.setdefault(key, _Query())
-        if "snapshot" in told:
+        run = (str(told.get("epoch")), str(told.get("counter")), str(told.get("unixTime")))
+        anew = "snapshot" in told or (run[1] == "0" and run != query.run)
+        if anew:  # also a later epoch begins with every row
             query.rows.clear()
-        query.from_the_start |= "snapshot" in told or str(told.get("counter")) == "0"
+        query.from_the_start |= anew
+        query.run = run
         when = told.get("unixTime")
         seconds = int(when) if isinstance(when, int | str) and re.fullmatch(r"[0-9]{1,12}", str(when)) else 0
         query.when = max(query.when, min(seconds, _LATEST))

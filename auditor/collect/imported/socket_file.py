@@ -44,9 +44,10 @@ class SocketFile:
         source, tool = self.origin.source, self.origin.tool
         tables = self._parse(decoded(data), source)
         self.origin = Origin(kind=Kind.SOCKETS, source=source, tool=tool, sha256=hashlib.sha256(data).hexdigest())
+        doubt = next((table.first_doubt for table in tables if table.first_doubt), None)
+        if doubt and not any(table.rows for table in tables):
+            raise EvidenceError(doubt)
         for table in tables:
-            if not table.rows and table.first_doubt:
-                raise EvidenceError(table.first_doubt)
             yield table.observation()
         self.completion = Completion(complete=True, finished=max((t.when for t in tables if t.when), default=None))
 

@@ -7,7 +7,7 @@ file that prints ``0.0.0.0`` or brackets anywhere is of the new kind.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,8 @@ _OTHER_KINDS = (
     *("ti_rd", "ti_sq", "ti_st", "ti_dg", "xdp", "unix", "???"),
 )
 _USERS = "users:(("
+_LONGEST_NAME = 15  # bytes that the kernel keeps, each of which may be a newline
+_NO_ROW = "this line is no row of ss"
 _RAW_NUMBERS = 255
 """What stands in place of the port of a raw socket is the number of an IP protocol."""
 
@@ -48,6 +50,12 @@ _HOLDER = re.compile(
 )
 """One of ``users:((…),(…))``. The kernel keeps 15 bytes of a name, too few to forge what must follow an entry."""
 
+_DIGITS = re.compile(r"\d+\.")
+_OLD_HOLDERS = re.compile(
+    r'users:\((\("[\w.:/@ +-]{1,15}",\d{1,10},\d+\)(?:,\("[\w.:/@ +-]{1,15}",\d{1,10},\d+\))*)\)$'
+)
+_OLD_HOLDER = re.compile(r'\("([^"]*)",(\d+),\d+\)')
+"""As iproute2 wrote them before version 4, taken where no name has a mark in it that could forge more."""
 _UID = re.compile(r"\suid:(\d+)")
 _INODE = re.compile(r"\sino:\d+")
 _V6ONLY = re.compile(r"\sv6only:([01])")
@@ -62,6 +70,8 @@ class _Line:
     host: str
     port: str
     tail: str
+    joined: list[int] = field(default_factory=list)
+    """The lines that were added because a name has newlines in it."""
 
 
 def looks_like(text: str) -> bool:
@@ -96,7 +106,7 @@ class _Style:
     def family(self, host: str) -> int | None:
         if host.partition("%")[0] == "*":
             return 6 if self.modern else 4 if self.ancient else None
-        return 6 if ":" in host else 4
+        return 6 if ":" in host else 4 if _DIGITS.match(host) else None
 
 
 def _lines(text: str, table: SocketTable) -> Iterator[_Line]:
@@ -110,26 +120,36 @@ def _lines(text: str, table: SocketTable) -> Iterator[_Line]:
             continue
         found = _LINE.fullmatch(kept)
         if found is None:
-            if not (_continues(line, last) if last else begun and line.startswith("\t")):
-                table.doubt(number, "this line is no row of ss")
+            if not (begun and _continues(number, line, last)):
+                table.doubt(number, _NO_ROW)
             continue
         if last is not None:
-            yield last
+            yield _finished(last, table)
         begun = True
         last = _row(number, section, found, table)
     if last is not None:
-        yield last
+        yield _finished(last, table)
 
 
-def _continues(line: str, last: _Line) -> bool:
+def _continues(number: int, line: str, last: _Line | None) -> bool:
     """Whether a line goes on with the row before: more of its details, or of a name with a newline in it."""
-    if line.lstrip().startswith(_USERS):
+    if last is not None and line.lstrip().startswith(_USERS) and _USERS not in last.tail:
         last.tail += " " + line.lstrip()
         return True
-    if _USERS in last.tail and not _named(last.tail)[0]:
+    if last is not None and len(last.joined) < _LONGEST_NAME and _USERS in last.tail and not _named(last.tail)[0]:
         last.tail += "\n" + line
+        last.joined.append(number)
         return True
-    return line.startswith("\t")
+    word = line.split(maxsplit=1)[0]
+    return line.startswith("\t") and not any(start.startswith(word) for start in (*_STATES, *_INTERNET, *_OTHER_KINDS))
+
+
+def _finished(line: _Line, table: SocketTable) -> _Line:
+    """Give a row to which all that belongs to it was added; what was added in vain did not belong to it."""
+    if line.joined and not _named(line.tail)[0]:
+        for number in line.joined:
+            table.doubt(number, _NO_ROW)
+    return line
 
 
 def _row(number: int, section: int, found: re.Match[str], table: SocketTable) -> _Line | None:
@@ -208,4 +228,6 @@ def _named(tail: str) -> tuple[list[tuple[str, int]], int]:
         at = found.end()
         if not found["more"]:
             return named, at
+    if old := _OLD_HOLDERS.search(tail):
+        return [(name, int(pid)) for name, pid in _OLD_HOLDER.findall(old[1])], len(tail)
     return [], len(tail)

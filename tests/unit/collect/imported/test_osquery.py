@@ -139,6 +139,12 @@ def test_changes_are_replayed_from_the_first_run(tmp_path):
     assert seen.finished == datetime.fromtimestamp(1795384800, UTC)
 
 
+def test_a_new_epoch_begins_with_every_row(tmp_path):
+    log = "".join(line("added", one) for one in (*ROWS, row(80)))
+    log += "".join(line("added", one, when=1795384800, epoch=1) for one in ROWS)
+    assert brief(seen_in(tmp_path, log)[0]) == LISTED
+
+
 def test_a_log_that_begins_later_shows_what_it_shows_and_proves_nothing_else(tmp_path):
     seen, _ = seen_in(tmp_path, "".join(line("added", one, 7) for one in ROWS))
     assert brief(seen) == LISTED

@@ -96,6 +96,9 @@ def test_v6only_of_the_extended_form_decides(tmp_path):
         ('users:(("t",pid=7,tid=8,fd=3))', "t", 7),
         ('users:(("t",pid=7,proc_ctx=system_u:system_r:init_t:s0:c1,c2,fd=3))', "t", 7),
         ('users:(("cut",pid=7,f', None, None),
+        ('users:(("sshd",1039,4))', "sshd", 1039),
+        ('users:(("a",1038,1),("a",1039,4))', "a", 1038),
+        ('users:(("a"b",1039,4))', None, None),
     ],
 )
 def test_no_name_of_a_process_forges_another_process(tmp_path, users, name, pid):
@@ -198,6 +201,21 @@ def test_other_families_more_lines_of_a_row_and_a_prompt_are_passed_over(tmp_pat
     seen, _ = seen_in(tmp_path, "root@web:~# ss -anp\n" + HEADER + BOTH + rows)
     assert len(seen.sockets) == 4
     assert seen.unknown == ()
+
+
+def test_a_cut_row_does_not_hide_behind_the_row_before(tmp_path):
+    odd = 'tcp LISTEN 0 5 0.0.0.0:9 0.0.0.0:* users:(("x",pid=1,fd=3,new=1))\n'
+    for cut in ("tcp LISTEN 0 5 0.0.0", "\ttcp LISTEN 0 5 0.0.0", "\ttc", "LIS", "\tLISTEN"):
+        seen, _ = seen_in(tmp_path, HEADER + BOTH + odd + cut)
+        assert not seen.asked, cut
+        assert [(ports, reason[:3]) for ports, reason in reasons(seen)] == [("1-65535/tcp,1-65535/udp", "6: ")]
+        seen, _ = seen_in(tmp_path, HEADER + BOTH + cut)
+        assert not seen.asked, cut
+
+
+def test_a_name_instead_of_an_address_proves_no_family(tmp_path):
+    seen, _ = seen_in(tmp_path, HEADER + "tcp LISTEN 0 5 localhost:25 [::]:*\ntcp LISTEN 0 5 [::1]:25 [::]:*\n")
+    assert not seen.asked
 
 
 def test_without_privilege_there_is_no_process_and_each_row_is_a_holder(tmp_path):
