@@ -35,7 +35,7 @@ _LATEST = 253402300799  # the end of the year 9999
 _PID = re.compile(r"[0-9]{1,10}")
 
 _ARRAY = re.compile(r'\[\s*\{\s*"')
-_ROW_MARKS = ('"family"', '"protocol"', '"pid"', '"fd"', '"net_namespace"')
+_ROW_MARKS = ('"family"', '"pid"', '"fd"', '"net_namespace"')
 _LOG = re.compile(r'\{[^\n]*"(?:hostIdentifier|calendarTime|unixTime)"')
 _LOG_ROWS = ('"columns"', '"snapshot"', '"diffResults"')
 
@@ -52,7 +52,8 @@ def looks_like(text: str) -> bool:
         return (
             _ARRAY.match(text) is not None
             and any(f'"{column}"' in text for column in _PORT_COLUMNS)
-            and sum(mark in text for mark in _ROW_MARKS) > 1
+            and '"protocol"' in text
+            and any(mark in text for mark in _ROW_MARKS)
         )
     return (
         _LOG.match(text) is not None

@@ -34,9 +34,9 @@ _NO_ROW = "this line is no row of ss"
 _RAW_NUMBERS = 255
 """What stands in place of the port of a raw socket is the number of an IP protocol."""
 
-_HEADER = re.compile(r"(?:Netid\s+)?State\s+Recv-Q\s+Send-Q\s+Local Address:Port\s+Peer Address:Port.*")
+_HEADER = re.compile(r"(?:Netid\s+)?State\s+(?:Recv-Q\s+Send-Q\s+)?Local Address:Port\s+Peer Address:Port.*")
 _LINE = re.compile(
-    rf"(?:(?P<netid>[a-z][a-z0-9_]*|\?\?\?)\s+)?(?P<state>{'|'.join(_STATES)})\s+\d+\s+\d+\s+(?P<rest>\S.*)"
+    rf"(?:(?P<netid>[a-z][a-z0-9_]*|\?\?\?)\s+)?(?P<state>{'|'.join(_STATES)})\s+(?:\d+\s+\d+\s+)?(?P<rest>\S.*)"
 )
 _ENDS = re.compile(
     r"(?P<host>\S*):(?P<port>[^\s:]+)\s+(?P<peer>\S*):(?P<peer_port>[^\s:]+)(?:\s+(?P<tail>\S.*))?", re.DOTALL

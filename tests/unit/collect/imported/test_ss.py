@@ -213,6 +213,13 @@ def test_a_cut_row_does_not_hide_behind_the_row_before(tmp_path):
         assert not seen.asked, cut
 
 
+def test_the_columns_of_the_queues_may_be_missing(tmp_path):
+    text = HEADER.replace("Recv-Q Send-Q ", "") + "tcp LISTEN 0.0.0.0:22 0.0.0.0:*\ntcp LISTEN [::]:22 [::]:*\n"
+    seen, _ = seen_in(tmp_path, text)
+    assert brief(seen) == ["22/tcp 0.0.0.0", "22/tcp ::"]
+    assert seen.asked == ALL_TCP
+
+
 def test_a_name_instead_of_an_address_proves_no_family(tmp_path):
     seen, _ = seen_in(tmp_path, HEADER + "tcp LISTEN 0 5 localhost:25 [::]:*\ntcp LISTEN 0 5 [::1]:25 [::]:*\n")
     assert not seen.asked
