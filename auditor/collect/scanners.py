@@ -22,7 +22,11 @@ _NMAP_COMMENT = re.compile(r"# Nmap \S+ scan initiated ")
 _NMAP_GREPABLE = re.compile(r"^(?:Host: \S+ \([^)\n]*\)\t(?:Status|Ports): |# Ports scanned: )", re.MULTILINE)
 _NMAP_FOR_PEOPLE = re.compile(r"^Nmap scan report for ", re.MULTILINE)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_RUSTSCAN = re.compile(r"^(?:\S+ -> \[[\d, ]*\]|Open (?:\[\S+\]|[^\s:\[\]]+):\d+)\s*$", re.MULTILINE)
+_RUSTSCAN = re.compile(r"^(?:[\w.:\[\]-]+ -> \[[\d, ]*\]|Open (?:\[\S+\]|[^\s:\[\]]+):\d+)\s*$", re.MULTILINE)
+_RUSTSCAN_TALK = (".----.", "[~] ", "[!] ", "[>] ")
+"""How its output for people begins."""
+_NOT_NAABUS = {"rec_type", "url", "template-id", "matched-at", "input"}
+"""Keys of others' findings, which have an address and a port, too."""
 _OBJECT = re.compile(r"[\s,\[]*(?=\{)")
 _KEY = re.compile(r'"([\w-]{1,40})"\s*:')
 _CUT_OBJECT = 4000
@@ -55,7 +59,7 @@ def _is_masscan_json(head: Head) -> bool:
 def _is_naabu_json(head: Head) -> bool:
     """``host`` alone is common elsewhere; with a port and without anything that naabu does not write it is naabu's."""
     keys = _entry(head).keys()
-    if "port" not in keys or "rec_type" in keys:
+    if "port" not in keys or keys & _NOT_NAABUS:
         return False
     return "ip" in keys or ("host" in keys and keys <= {"host", "port", "timestamp", "protocol", "tls"})
 
@@ -87,7 +91,9 @@ def _is_grepable(head: Head) -> bool:
 
 
 def _is_rustscan(head: Head) -> bool:
-    return _RUSTSCAN.search(_COLOURS.sub("", head.text)) is not None and not head.text.startswith(("<", "{", "["))
+    text = _COLOURS.sub("", head.text).lstrip()
+    looks = _RUSTSCAN.search if text.startswith(_RUSTSCAN_TALK) else _RUSTSCAN.match
+    return looks(text) is not None
 
 
 def _whole_lines(head: Head) -> list[str]:
@@ -156,7 +162,7 @@ SCANNERS: tuple[Format, ...] = (
     Format(name="RustScan", matches=_is_rustscan, open=_open_rustscan),
     Format(name="host:port lines", matches=_is_pairs, open=_open_pairs),
 )
-"""What scanners other than ours and nmap's XML write."""
+"""What scanners other than ours and nmap's XML write. The last few are sure of little, and are to be asked last."""
 
 
 def _begins(form: re.Pattern[str], head: Head) -> bool:

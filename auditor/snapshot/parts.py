@@ -63,6 +63,7 @@ def composed(increments: Iterable[Observation]) -> Observation:
         closed=states["closed"],
         filtered=states["filtered"],
         open_filtered=states["open_filtered"],
+        closed_filtered=states["closed_filtered"],
         unknown=tuple(Unknown(ports=_marked(codes, code), reason=reason) for reason, code in reasons.items()),
         unspoken=unspoken & states["open_filtered"],
         asked=asked,

@@ -140,6 +140,15 @@ def test_undated_evidence_shows_what_is_open_and_passes_nothing_until_it_is_date
     assert code == 3
 
 
+def test_a_socket_table_in_text_is_dated_by_the_caller(audit):
+    table = "Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port\n"
+    table += "tcp   LISTEN 0      128    0.0.0.0:80         0.0.0.0:*\ntcp   LISTEN 0      128    [::]:80   [::]:*\n"
+    policy = POLICY.replace(", db: 192.0.2.2", "")
+    code, result = audit("--host", "web", policy=policy, listed=table)
+    assert (code, result["evidence"][0]["kind"]) == (3, "sockets")
+    assert audit("--host", "web", "--taken", "2026-11-22T20:00:00Z", policy=policy, listed=table)[0] == 0
+
+
 def test_what_the_evidence_says_of_its_time_outweighs_the_caller(audit):
     code, _ = audit("--asked", "80-90", "--taken", "2026-11-22T20:00:00Z", listed=LIST.replace("17953", "17943"))
     assert code == 3

@@ -93,6 +93,12 @@ def test_a_host_given_is_for_evidence_that_names_none(file):
         ('{"auditor": "audit", "version": 1}', "(it is an audit report; "),
         ('{\n  "auditor": "audit"}', "(it is an audit report; "),
         ("<html></html>", ": not recognised as evidence; "),
+        ("[\n]\n", "(it is an empty list, and does not say who found nothing)"),
+        ("\n \n", ": the file is empty"),
+        ("Nmap scan report for 192.0.2.1\n22/tcp open ssh\n", "(it is nmap's output for people: use -oX)"),
+        ('{"ip": "192.0.2.1", "port": "80", "url": "http://192.0.2.1", "template-id": "x"}\n', ": not recognised"),
+        ("services:\n  web:\n    # x\nx -> [22]\n", ": not recognised"),
+        ("# x -> [22]\nOpen 192.0.2.1:22\n", ": not recognised"),
     ],
 )
 def test_what_is_no_evidence_is_refused_with_the_kinds_that_are_known(file, content, says):
