@@ -6,6 +6,7 @@ until the end is a few port sets; numbers on their way there are folded into the
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import UsageError
 from auditor.model.evidence import Observation, ServiceSeen, State, Unknown
-from auditor.model.ports import NO_PORTS, Port, PortSet, Protocol
+from auditor.model.ports import HIGHEST, NO_PORTS, Port, PortSet, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,11 +60,11 @@ class _Host:
     when: datetime | None
     names: dict[str, None] = field(default_factory=dict)
     known: dict[State | None, PortSet] = field(default_factory=dict)
-    loose: dict[tuple[State | None, Protocol], set[int]] = field(default_factory=dict)
+    loose: dict[tuple[State | None, Protocol], array[int]] = field(default_factory=dict)
     count: int = 0
     services: dict[Port, ServiceSeen] = field(default_factory=dict)
     answered: bool = False
-    ignored: set[str] = field(default_factory=set)
+    ignored: dict[str, None] = field(default_factory=dict)
 
     def add(self, seen: Sighting) -> None:
         self.when = None if self.when is None or seen.when is None else min(self.when, seen.when)
@@ -71,10 +72,14 @@ class _Host:
         if seen.name is not None and len(self.names) < _MOST_TEXTS:
             self.names[seen.name] = None
         if seen.ignored is not None and len(self.ignored) < _MOST_TEXTS:
-            self.ignored.add(seen.ignored)
+            self.ignored[seen.ignored] = None
         if seen.port is None:
             return
-        self.loose.setdefault((seen.state, seen.port.protocol), set()).add(seen.port.number)
+        key = (seen.state, seen.port.protocol)
+        numbers = self.loose.get(key)
+        if numbers is None:
+            numbers = self.loose[key] = array("H")
+        numbers.append(seen.port.number)
         self.count += 1
         if self.count > _LOOSE:
             self.fold()
@@ -192,7 +197,7 @@ def few(ports: PortSet) -> str:
     return text if len(text) <= 60 else f"{text[:60].rpartition(',')[0]}, …"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65536)
 def canonical(text: str) -> str | None:
     """Return the address in its one form, or None if it is none."""
     try:
@@ -212,14 +217,21 @@ def one_port(number: object, protocol: Protocol) -> Port:
 
     :raises ValueError: it is none.
     """
+    if type(number) is int and 0 <= number <= HIGHEST:
+        return Port(protocol, number)
     text = str(number) if isinstance(number, int | str) and not isinstance(number, bool) else "?"
     return Port.parse(f"{text}/{protocol.value}")
 
 
 def epoch(value: object) -> datetime | None:
     """Read seconds since 1970 as a number or its digits; None where they make no time."""
+    return _epoch(value) if isinstance(value, int | float | str) else None
+
+
+@lru_cache(maxsize=1024)
+def _epoch(value: float | str) -> datetime | None:
     try:
-        seconds = float(value) if isinstance(value, int | float | str) else 0.0
+        seconds = float(value)
         return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < 1 << 34 else None
     except (ValueError, OverflowError):
         return None
