@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSED, RESET, SILENT, Chunk
 from auditor.collect.probe.icmp import ROUTE_ERRORS, Message, classify, drain
 from auditor.collect.probe.local import is_local
-from auditor.collect.probe.pacing import Wheel
+from auditor.collect.probe.pacing import Wheel, Window
 from auditor.collect.probe.phantoms import Phantoms
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ class Connect:
         self.messages: list[tuple[Message, int, str]] = []
         self.others: list[int] = []
         self._take = take
-        self._limit = max(1, window)
-        self._window = min(_FIRST_WINDOW, self._limit)
+        self._window = Window(_FIRST_WINDOW, window)
         self._chunk: Chunk | None = None
         self._poll = select.epoll()
         self._sockets: dict[int, socket.socket] = {}
@@ -138,9 +137,10 @@ class Connect:
         events = self._poll.poll(self._sleep(wait, now, full=full), len(self._sockets) + 8)
         now = monotonic()
         if events:
+            self._window.heard(now)
             self._answers(events, now)
-        elif full and self._window < self._limit:
-            self._window = min(self._limit, self._window + self._window // 2 + 16)
+        elif full:
+            self._window.quiet(now)
         self._polls += 1
         if self._polls % _DRAIN_EVERY == 0:
             self.drain()
@@ -157,7 +157,7 @@ class Connect:
 
     def _sleep(self, wait: float, now: float, *, full: bool) -> float:
         if full:
-            wait = min(wait, _GROW_WAIT) if self._window < self._limit else wait
+            wait = min(wait, _GROW_WAIT) if self._window.can_grow else wait
         elif self._chunk is not None and self._chunk.cursor < len(self._chunk.ports):
             return 0.0
         due = self._wheel.next_due
@@ -169,7 +169,7 @@ class Connect:
 
     def _fill(self, now: float) -> bool:
         """Send until the window is full (True) or there is nothing to send (False)."""
-        while (room := self._window - len(self._pending) - len(self._held)) > 0:
+        while (room := self._window.size - len(self._pending) - len(self._held)) > 0:
             chunk = self._chunk
             if chunk is None or chunk.cursor == len(chunk.ports):
                 chunk = self._chunk = self._take()
@@ -204,7 +204,7 @@ class Connect:
         """A new descriptor in the epoll set, or None where there are no more."""
         family = socket.AF_INET if chunk.scope is None else socket.AF_INET6
         idle = self._idle[chunk.scope is None]
-        if idle and len(self._sockets) >= self._limit:  # one of the other family makes room
+        if idle and len(self._sockets) >= self._window.limit:  # one of the other family makes room
             self._drop(idle.pop())
         try:
             sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -221,7 +221,7 @@ class Connect:
     def _without_descriptor(self, chunk: Chunk, now: float) -> bool:
         used = len(self._pending) + len(self._held)
         if used:
-            self._limit = self._window = used
+            self._window.bound(used)
             return False
         index, chunk.cursor = chunk.cursor, chunk.cursor + 1
         self._later(chunk, index, EMFILE, now)
@@ -300,13 +300,13 @@ class Connect:
                 self._abandon(chunk, reason)
             return
         if error in _SHORTAGE:
-            self._window = max(1, self._window // 2)
+            self._window.halve()
         self._again.append(_Again(chunk, index, now + _AGAIN))
 
     def _try_again(self, now: float) -> None:
         again, self._again = self._again, []
         for one in again:
-            if one.when <= now and len(self._pending) < self._limit:
+            if one.when <= now and len(self._pending) < self._window.limit:
                 self._start(one.chunk, one.at, now)
             else:
                 self._again.append(one)
@@ -314,7 +314,7 @@ class Connect:
     def _answers(self, events: list[tuple[int, int]], now: float) -> None:
         """The inner loop, written for speed: a refused descriptor goes straight on to the chunk's next port."""
         pending, connect, refused = self._pending, self._connect, self._refused
-        onward = self._chunk if len(pending) <= self._window else None
+        onward = self._chunk if len(pending) <= self._window.size else None
         bucket = self._wheel.bucket(now + min(onward.timeout, _LOOK)).append if onward is not None else None
         for descriptor, mask in events:
             probe = pending.get(descriptor)
@@ -352,6 +352,7 @@ class Connect:
         if chunk.sampled != now:
             chunk.sampled = now
             self.samples.append((chunk, now - sent))
+            self._window.sample(now - sent)
 
     def _odd_answer(self, probe: Probe, error: int, now: float) -> bool:
         """Anything but a refusal; whether it is an answer of the host."""

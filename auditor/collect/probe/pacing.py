@@ -85,9 +85,60 @@ class RoundTrip:
         self._smoothed += (sample - self._smoothed) / 8
 
     @property
+    def smoothed(self) -> float:
+        """The smoothed time; 0 where nothing is known."""
+        return self._smoothed or 0.0
+
+    @property
     def patience(self) -> float:
         """How long an answer may reasonably take; :data:`FIRST_WAIT` where nothing is known."""
         return FIRST_WAIT if self._smoothed is None else self._smoothed + 4 * self._variation
+
+
+class Window:
+    """How many probes may be under way at once: few at first, and more while nobody has anything to say.
+
+    It grows by half where it is full and nothing comes: ports may be silent, or the way there long. Where answers have
+    been coming, they may just be held up, in a queue that more probes would make overflow; so it waits as long as an
+    answer takes before it grows.
+    """
+
+    __slots__ = ("_quiet_since", "_round_trip", "_step", "limit", "size")
+
+    def __init__(self, first: int, limit: int) -> None:
+        self.limit = max(1, limit)
+        self.size = min(first, self.limit)
+        self._step = first // 4
+        self._round_trip = RoundTrip()
+        self._quiet_since = 0.0
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether there is anything to wait for."""
+        return self.size < self.limit
+
+    def heard(self, now: float) -> None:
+        """Something came."""
+        self._quiet_since = now
+
+    def sample(self, seconds: float) -> None:
+        """Learn how long an answer took."""
+        self._round_trip.add(seconds)
+
+    def quiet(self, now: float) -> None:
+        """It is full, and nothing has come."""
+        if now >= self._quiet_since + self._round_trip.smoothed:
+            self.size = min(self.limit, self.size + self.size // 2 + self._step)
+            self._quiet_since = now
+
+    def halve(self, least: int = 1) -> None:
+        """This machine was short of something."""
+        self.size = min(self.limit, max(least, self.size // 2))
+
+    def bound(self, limit: int) -> None:
+        """No more than so many from now on."""
+        self.limit = max(1, limit)
+        self.size = min(self.size, self.limit)
 
 
 def patience(own: RoundTrip, group: RoundTrip, passes: int, ceiling: float) -> float:

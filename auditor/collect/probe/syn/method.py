@@ -15,7 +15,7 @@ from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, SILENT, UNASKED, UN
 from auditor.collect.probe.connect import Connect
 from auditor.collect.probe.icmp import NO_NEIGHBOUR, ROUTE_ERRORS, Message, classify
 from auditor.collect.probe.local import is_local
-from auditor.collect.probe.pacing import Wheel
+from auditor.collect.probe.pacing import Wheel, Window
 from auditor.collect.probe.syn.packet import FLAGS, RST, SYN_ACK
 from auditor.collect.probe.syn.peer import Peers
 from auditor.collect.probe.syn.sources import SLOTS, SourcePorts
@@ -88,10 +88,9 @@ class Syn:
         self.messages: list[tuple[Message, int, str]] = []
         self.others: list[int] = []
         self._take = take
-        self._limit = max(1, window)
-        self._window = min(_FIRST_WINDOW, self._limit)
+        self._window = Window(_FIRST_WINDOW, window)
         self._to_connect: deque[Chunk] = deque()
-        self._connect = Connect(self._connectable, window=min(self._limit, Connect.most))
+        self._connect = Connect(self._connectable, window=min(self._window.limit, Connect.most))
         self._mine: set[int] = set()
         self._wire = Wire()
         self._peers = Peers(self._listen)
@@ -155,9 +154,10 @@ class Syn:
         self._connect.step(self._sleep(wait, now, full=full))
         self._collect()
         now = monotonic()
-        heard = self._hear(now)
-        if full and not heard and self._window < self._limit:
-            self._window = min(self._limit, self._window + self._window // 2 + 64)
+        if self._hear(now):
+            self._window.heard(now)
+        elif full:
+            self._window.quiet(now)
         there, nowhere = self._peers.step(now)
         self._ready.extend(there)
         for chunk in nowhere:
@@ -174,9 +174,9 @@ class Syn:
 
     def _sleep(self, wait: float, now: float, *, full: bool) -> float:
         if full:
-            if self._flying < self._window:
+            if self._flying < self._window.size:
                 return 0.0
-            wait = min(wait, _GROW_WAIT) if self._window < self._limit else wait
+            wait = min(wait, _GROW_WAIT) if self._window.can_grow else wait
         again = self._again[0].when if self._again else None
         dues = (due for due in (self._wheel.next_due, self._peers.next_due, again) if due is not None)
         return max(0.0, min(wait, min(dues, default=now + wait) - now))
@@ -189,7 +189,7 @@ class Syn:
     def _fill(self, now: float) -> bool:
         """Send a burst at most; whether the window or the burst left something unsent."""
         budget = _BURST
-        while (room := min(budget, self._window - self._flying)) > 0:
+        while (room := min(budget, self._window.size - self._flying)) > 0:
             flight = self._flight or self._next(now)
             if flight is None:
                 return False
@@ -255,7 +255,7 @@ class Syn:
         for index in range(low + sent, high):
             self._unsent(flight, index, error, now)
         if error in _SHORTAGE:
-            self._window = max(_FIRST_WINDOW // 4, self._window // 2)
+            self._window.halve(_FIRST_WINDOW // 4)
         return high - low
 
     def _await(self, burst: _Burst) -> None:
@@ -346,7 +346,9 @@ class Syn:
     def _sample(self, chunk: Chunk, index: int, now: float) -> None:
         chunk.sampled = now
         flight = self._flights[chunk]
-        self.samples.append((chunk, now - flight.times[bisect_right(flight.lows, index) - 1]))
+        seconds = now - flight.times[bisect_right(flight.lows, index) - 1]
+        self.samples.append((chunk, seconds))
+        self._window.sample(seconds)
 
     def _refused(self, refusal: Refusal, family: int) -> None:
         """An ICMP message about a SYN of ours: it quotes the sequence number."""
@@ -406,8 +408,7 @@ class Syn:
         """Answers that found no room here: silence until now proves nothing, and less must be asked at once."""
         if self._wire.lost():
             self._lost_at = now
-            self._limit = max(_FIRST_WINDOW, self._limit // 2)
-            self._window = min(self._window, self._limit)
+            self._window.bound(max(_FIRST_WINDOW, self._window.limit // 2))
 
     def _give_up(self, burst: _Burst, now: float) -> None:
         chunk = burst.flight.chunk
