@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.collect.imported.socket_file import numbered
+from auditor.collect.imported.socket_file import beginning, is_prompt, numbered
 from auditor.collect.imported.socket_table import (
     ALL,
     LINUX_HANDS_OUT,
@@ -46,7 +46,7 @@ _REPEATS = "T"
 
 def looks_like_table(text: str) -> bool:
     """Whether the beginning of a file is lsof's table: its header, or else a row of an Internet socket."""
-    shown = [line.strip() for _, line in numbered(text[:8192])][:20]
+    shown = beginning(text)
     return any(_HEADER.fullmatch(line) for line in shown) or (bool(shown) and _FILE.fullmatch(shown[0]) is not None)
 
 
@@ -63,7 +63,7 @@ def parse_table(text: str, source: str) -> Sequence[SocketTable]:
         kept = line.strip()
         if row := _FILE.fullmatch(kept):
             found.append((number, row))
-        elif not _passed_over(kept):
+        elif not _passed_over(kept) and not is_prompt(kept):
             table.doubt(number, "this line is no row of lsof")
     longest = max((len(row["command"]) for _, row in found), default=0)
     for number, row in found:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.collect.imported.socket_file import numbered
+from auditor.collect.imported.socket_file import beginning, is_prompt, numbered
 from auditor.collect.imported.socket_table import (
     ALL,
     LINUX_HANDS_OUT,
@@ -41,6 +41,7 @@ _CONNECTED = (
     *("FIN_WAIT_2", "TIME_WAIT", "CLOSE", "CLOSED", "CLOSE_WAIT", "LAST_ACK", "CLOSING", "UNKNOWN", "BOUND"),
 )
 _PROGRAM = re.compile(r"(?:^|\s)(?P<pid>\d{1,10})/(?P<title>\S.*)$")
+_TIMER = re.compile(r"\s+(?:off|on|keepalive|timewait|probe|unkn-\d+)\s+\([\d./]*\)$")
 _USER = re.compile(r"(\S+)\s+\d+\s+(?:-|\d+/)")
 _LINUX_WIDTH = 23
 _PROGRAM_WIDTH = 19
@@ -50,7 +51,7 @@ _FIRST_ROW = re.compile(r"(?:tcp|udp)(?:4|6|46)?\s+\d+\s+\d+\s+\S+\s+\S+(?:\s.*)
 
 def looks_like(text: str) -> bool:
     """Whether the beginning of a file is such a table: a heading, or else a row."""
-    shown = [line.strip() for _, line in numbered(text[:8192])][:20]
+    shown = beginning(text)
     return any(_INTERNET.fullmatch(line) for line in shown) or (
         bool(shown) and _FIRST_ROW.fullmatch(shown[0]) is not None
     )
@@ -76,7 +77,7 @@ def parse(text: str, source: str) -> Sequence[SocketTable]:
             width = line.index("Foreign Address") - line.index("Local Address") - 1
         elif row := _ROW.fullmatch(kept):
             _take(table, number, row, width)
-        else:
+        elif not is_prompt(kept):
             table.doubt(number, "this line is no row of netstat")
     return [table]
 
@@ -138,7 +139,7 @@ def _holder(rest: str) -> Holder:
 
     Its first word stands for the process, unless that may be cut off itself.
     """
-    found = _PROGRAM.search(rest)
+    found = _PROGRAM.search(_TIMER.sub("", rest))
     user = _USER.search(rest.removeprefix("LISTEN").strip())
     named = user[1] if user else None
     if found is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.collect.imported.socket_file import numbered
+from auditor.collect.imported.socket_file import beginning, numbered
 from auditor.collect.imported.socket_table import OTHERS_HAND_OUT, Holder, Place, SocketTable
 from auditor.model.ports import Protocol
 
@@ -29,7 +29,7 @@ _TITLE_LINES = 4
 
 def looks_like(text: str) -> bool:
     """Whether the beginning of a file is such a table: a row among the first lines."""
-    shown = [line.strip() for _, line in numbered(text[:8192])][: _TITLE_LINES + 1]
+    shown = beginning(text)[: _TITLE_LINES + 1]
     return any(_ROW.fullmatch(line) for line in shown)
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 LARGEST = 128 * 1024 * 1024
 """Bytes: the table of a machine with half a million sockets."""
 
-_PROMPT = re.compile(r"[^\n]{0,200}[#$>%]\s*(?:sudo\s+)?(?:ss|netstat|lsof)(?:\.exe)?(?:\s[^\n]*)?")
+_PROMPT = re.compile(r"[\w@.:~/\[\] \\-]{0,80}[#$>%]\s*(?:sudo\s+)?(?:ss|netstat|lsof)(?:\.exe)?(?:\s+-\S+|\s+\w+)*")
+_FIRST_BYTES = 8192
+_FIRST_LINES = 20
 
 
 class SocketFile:
@@ -69,8 +71,18 @@ def decoded(data: bytes) -> str:
 
 
 def numbered(text: str) -> Iterator[tuple[int, str]]:
-    """Lines that say something, with their numbers from 1, without the prompt that a copy from a terminal has."""
+    """Lines that say something, with their numbers from 1."""
     for number, line in enumerate(text.split("\n"), 1):
-        kept = line.rstrip()
-        if kept and not _PROMPT.fullmatch(kept):
+        if kept := line.rstrip():
             yield number, kept
+
+
+def beginning(text: str) -> list[str]:
+    """Give the first lines of a file that say something, for a look at what it is."""
+    lines = [line.strip() for _, line in numbered(text[:_FIRST_BYTES])]
+    return [line for line in lines if not is_prompt(line)][:_FIRST_LINES]
+
+
+def is_prompt(line: str) -> bool:
+    """Whether a line that is no row of a table is the command itself, as copied from a terminal."""
+    return _PROMPT.fullmatch(line) is not None

@@ -225,7 +225,7 @@ class SocketTable:
         yield from dict.fromkeys(self.notes)
         hidden = sum(all(holder.process is None for holder in held.values()) for held in self._held.values())
         if hidden:
-            yield f"{hidden} sockets are without the name of a process"
+            yield f"sockets without the name of a process: {hidden}"
 
 
 def ports_named(text: str, protocol: Protocol) -> PortSet | None:

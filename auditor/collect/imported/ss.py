@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from auditor.collect.imported.socket_file import numbered
+from auditor.collect.imported.socket_file import beginning, is_prompt, numbered
 from auditor.collect.imported.socket_table import Holder, Place, SocketTable, ports_named
 from auditor.model.ports import ALL_UDP, PortSet, Protocol
 
@@ -38,9 +38,7 @@ _HEADER = re.compile(r"(?:Netid\s+)?State\s+(?:Recv-Q\s+Send-Q\s+)?Local Address
 _LINE = re.compile(
     rf"(?:(?P<netid>[a-z][a-z0-9_]*|\?\?\?)\s+)?(?P<state>{'|'.join(_STATES)})\s+(?:\d+\s+\d+\s+)?(?P<rest>\S.*)"
 )
-_ENDS = re.compile(
-    r"(?P<host>\S*):(?P<port>[^\s:]+)\s+(?P<peer>\S*):(?P<peer_port>[^\s:]+)(?:\s+(?P<tail>\S.*))?", re.DOTALL
-)
+_ENDS = re.compile(r'(?P<host>\S*):(?P<port>[^\s:]+)\s+[^\s()"]*:[^\s:()"]+(?:\s+(?P<tail>\S.*))?', re.DOTALL)
 _PATH = re.compile(r"[/@*]\S*\s")
 
 _HOLDER = re.compile(
@@ -76,10 +74,10 @@ class _Line:
 
 def looks_like(text: str) -> bool:
     """Whether the beginning of a file is a table of ``ss``: its header, or else a row."""
-    shown = [line for _, line in numbered(text[:8192])][:20]
-    if any(_HEADER.fullmatch(line.strip()) for line in shown):
+    shown = beginning(text)
+    if any(_HEADER.fullmatch(line) for line in shown):
         return True
-    first = _LINE.fullmatch(shown[0].strip()) if shown else None
+    first = _LINE.fullmatch(shown[0]) if shown else None
     return first is not None and _ENDS.fullmatch(first["rest"]) is not None
 
 
@@ -120,7 +118,7 @@ def _lines(text: str, table: SocketTable) -> Iterator[_Line]:
             continue
         found = _LINE.fullmatch(kept)
         if found is None:
-            if not (begun and _continues(number, line, last)):
+            if not (begun and _continues(number, line, last)) and not is_prompt(kept):
                 table.doubt(number, _NO_ROW)
             continue
         if last is not None:

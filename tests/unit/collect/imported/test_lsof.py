@@ -49,6 +49,12 @@ def test_the_form_of_macos(tmp_path):
     assert brief(seen) == ["8000/tcp fe80:4::1 ssh", "49152/tcp 0.0.0.0 rapportd", "5353/udp 224.0.0.251 Google Chrome"]
 
 
+@pytest.mark.parametrize("name", ["$\\x20ss", "$"])
+def test_a_process_cannot_hide_its_row_by_the_look_of_a_prompt(tmp_path, name):
+    seen, _ = seen_in(tmp_path, HEADER + f"{name} 7 ss 3u IPv4 1 0t0 TCP *:9 (LISTEN)\n" + ROWS)
+    assert "9/tcp 0.0.0.0 " + name.replace("\\x20", " ") in brief(seen)
+
+
 def test_names_that_may_be_cut_off_are_no_names(tmp_path):
     cut = HEADER + "redis-ser  42     root    6u  IPv4 1751861      0t0     TCP 127.0.0.1:6379 (LISTEN)\n"
     seen, _ = seen_in(tmp_path, cut)

@@ -55,7 +55,11 @@ def test_without_privilege_there_is_no_process(tmp_path):
         ("42/redis-server 127", "redis-server"),
         ("885/systemd-resolve", None),  # as wide as the column: it may be cut off
         ("87/memcached", "memcached"),
+        ("1817931/zabbix_agen  off (0.00/0/0)", None),
+        ("87/memcached         off (0.00/0/0)", "memcached"),
+        ("-                    off (0.00/0/0)", None),
         ("-", None),
+        ("7/$ ss x", "$"),
     ],
 )
 def test_a_title_stands_for_the_process_unless_it_may_be_cut_off(tmp_path, program, name):

@@ -213,6 +213,16 @@ def test_a_cut_row_does_not_hide_behind_the_row_before(tmp_path):
         assert not seen.asked, cut
 
 
+@pytest.mark.parametrize("name", ["$ ss x", "% ss", "# ss -tulnp", "> netstat"])
+def test_a_process_cannot_hide_its_row_by_the_look_of_a_prompt(tmp_path, name):
+    row = f'tcp LISTEN 0 5 0.0.0.0:9 0.0.0.0:* users:(("{name}",pid=7,fd=3))\n'
+    for text in (HEADER + BOTH + row, row + BOTH):
+        seen, _ = seen_in(tmp_path, text)
+        assert f"9/tcp 0.0.0.0 {name}" in brief(seen)
+    cut, _ = seen_in(tmp_path, HEADER + BOTH + row.replace("0.0.0.0:9 0.0.0.0:*", "0.0.0.0:9"))
+    assert not cut.asked
+
+
 def test_the_columns_of_the_queues_may_be_missing(tmp_path):
     text = HEADER.replace("Recv-Q Send-Q ", "") + "tcp LISTEN 0.0.0.0:22 0.0.0.0:*\ntcp LISTEN [::]:22 [::]:*\n"
     seen, _ = seen_in(tmp_path, text)
@@ -230,7 +240,7 @@ def test_without_privilege_there_is_no_process_and_each_row_is_a_holder(tmp_path
     seen, _ = seen_in(tmp_path, HEADER + BOTH + row + row)
     (found,) = [one for one in seen.sockets if one.port.number == 9]
     assert (found.process, found.pid, found.shared_by) == (None, None, 2)
-    assert seen.notes == ("1 sockets are without the name of a process",)
+    assert seen.notes == ("sockets without the name of a process: 1",)
 
 
 def test_an_unconnected_udp_socket_on_a_port_that_kernels_hand_out_is_likely_a_clients(tmp_path):
