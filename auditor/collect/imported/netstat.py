@@ -26,7 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _INTERNET = re.compile(r"Active Internet6? connections(?P<which>.*)")
-_SECTION = re.compile(r"Active (?!Internet6? connections).*")
+_SECTION = re.compile(
+    r"Active (?:UNIX domain|LOCAL \(UNIX\) domain|kernel event|kernel control|NET/ROM|AX\.25|X\.25|IPX|ROSE) sockets.*"
+    r"|Active (?:Multipath Internet|Bluetooth) connections.*"
+)
+"""Headings of what is not looked at: longer than a title that a program gives itself can be, newlines and all."""
+
 _HEADING = re.compile(r"(?:\S+\s+){0,2}Proto\s+(?:\S+\s+){1,3}?Local Address\s+Foreign Address.*")
 _REMARKS = ("(No info could be read for", "(Not all processes could be identified", "will not be shown, you would have")
 _ROW = re.compile(

@@ -68,6 +68,13 @@ def test_a_title_stands_for_the_process_unless_it_may_be_cut_off(tmp_path, progr
     assert found.process == name
 
 
+def test_a_title_with_a_newline_hides_no_row(tmp_path):
+    row = "tcp 0 0 0.0.0.0:9 0.0.0.0:* LISTEN 7/\nActive sockets x\ntcp 0 0 0.0.0.0:10 0.0.0.0:* LISTEN -\n"
+    seen, _ = seen_in(tmp_path, LINUX + row)
+    assert {"9/tcp 0.0.0.0", "10/tcp 0.0.0.0"} <= set(brief(seen))
+    assert not seen.asked
+
+
 def test_users_are_told_by_the_extended_form(tmp_path):
     rows = "tcp 0 0 0.0.0.0:9 0.0.0.0:* LISTEN bind 1751920 75/named\n"
     rows += "udp 0 0 0.0.0.0:9 0.0.0.0:* root 20830 1029/dhclient\n"
