@@ -160,7 +160,7 @@ def judge(
 def collect(request: Request, loaded: Loaded, observer: Observer) -> Sequence[Evidence]:
     """Open the evidence asked for: files, this machine's sockets, or a live scan."""
     if request.evidence:
-        return opened(loaded.policy, request)
+        return opened(loaded.policy, request, observer)
     if request.sockets:
         from auditor.collect.sockets import listening
 
@@ -180,8 +180,8 @@ def chosen(policy: Policy, only: Sequence[str]) -> tuple[Host, ...]:
     return parse_only(policy, only) if only else tuple(policy.hosts.values())
 
 
-def opened(policy: Policy, request: Request) -> Sequence[Evidence]:
-    """Open evidence files, told apart by content.
+def opened(policy: Policy, request: Request, observer: Observer) -> Sequence[Evidence]:
+    """Open evidence files, told apart by content; say which of them leave open what was asked.
 
     :raises EvidenceError: one of them cannot be read or recognised.
     :raises UsageError: a vantage that the policy does not know.
@@ -190,9 +190,16 @@ def opened(policy: Policy, request: Request) -> Sequence[Evidence]:
     from auditor.plan.vantage import require_vantage
 
     require_vantage(policy, request.vantage, needed=False)
-    return open_all(
+    pieces = open_all(
         request.evidence, vantage=request.vantage, host=request.host, asked=request.asked, taken=request.taken
     )
+    for one in pieces:
+        if one.undeclared:
+            observer.say(
+                f"{one.origin.source} does not say what was asked: what it does not list counts as not seen;"
+                " declare it with --asked"
+            )
+    return pieces
 
 
 def scan(

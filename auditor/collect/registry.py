@@ -35,7 +35,7 @@ def open_evidence(
     host: str | None = None,
     asked: PortSet | None = None,
     taken: datetime | None = None,
-) -> Evidence:
+) -> Given:
     """Open a file of any known kind; ``-`` is standard input.
 
     :param vantage: where probe evidence that does not say so itself was seen from.
@@ -53,7 +53,7 @@ def open_evidence(
         if asked is not None:
             _declare(evidence, asked)
         undated = None if known.dated else taken
-        return _Given(evidence, vantage=vantage, host=host, taken=undated, spooled=spooled)
+        return Given(evidence, vantage=vantage, host=host, taken=undated, spooled=spooled)
     except BaseException:
         if spooled is not None:
             spooled.close()
@@ -67,7 +67,7 @@ def open_all(
     host: str | None = None,
     asked: PortSet | None = None,
     taken: datetime | None = None,
-) -> list[Evidence]:
+) -> list[Given]:
     """Open several files, as :func:`open_evidence` does.
 
     :raises UsageError: also if ``asked`` is given and no probe's evidence is among them.
@@ -108,7 +108,7 @@ def _declare(evidence: Evidence, asked: PortSet) -> None:
         raise UsageError(f"{origin.source} says itself what was asked of each host: leave out --asked for it")
 
 
-class _Given:
+class Given:
     """Evidence, completed by what the caller says of it."""
 
     def __init__(
@@ -128,6 +128,7 @@ class _Given:
 
     @property
     def origin(self) -> Origin:
+        """The evidence's own; what it does not say is the caller's."""
         own = self._evidence.origin
         return replace(
             own,
@@ -138,7 +139,13 @@ class _Given:
 
     @property
     def completion(self) -> Completion:
+        """How the evidence itself ended."""
         return self._evidence.completion
+
+    @property
+    def undeclared(self) -> bool:
+        """Whether nobody says what was asked, and the caller could."""
+        return isinstance(self._evidence, Declarable) and self._evidence.origin.asked is None
 
     def __iter__(self) -> Iterator[Observation]:
         yield from self._evidence  # a generator keeps us, and with us the copy, alive

@@ -122,7 +122,9 @@ class Document(ContentHandler):
     def _run(self, attrs: Attributes) -> None:
         scanner = attrs.get("scanner", "nmap")
         if scanner != self._scanner:
-            raise DocumentError(f"written by {_text(scanner)}, not by nmap: this kind of file cannot be read")
+            raise DocumentError(
+                f"written by {_text(scanner)}, not by {self._scanner}: this kind of file cannot be read"
+            )
         self.begun = True
         self.tool = f"{scanner} {_text(attrs.get('version', ''))}".strip()
         self.started = _time(attrs.get("start"))

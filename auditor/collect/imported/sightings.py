@@ -162,8 +162,8 @@ class Roll:
         rest = NO_PORTS
         if self._asked is not None:
             if extra := listed - self._asked:
-                where = host.address or next(iter(host.names), "a host")
-                raise UsageError(f"{self._source} lists {few(extra)} of {where:.80}, which --asked leaves out")
+                where = host.address or f"{next(iter(host.names), '')!a:.80}"
+                raise UsageError(f"{self._source} lists {few(extra)} of {where}, which --asked leaves out")
             rest = self._asked - listed
         named = next(iter(host.names), None) if host.address is None else None
         silent = rest.only(Protocol.UDP)

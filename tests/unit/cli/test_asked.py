@@ -41,18 +41,20 @@ def gaps(result):
     return [(gap["host"], gap["ports"], gap["reason"]) for gap in result["unverified"]]
 
 
-def test_without_a_declaration_only_what_is_listed_was_seen(audit):
+def test_without_a_declaration_only_what_is_listed_was_seen(audit, capsys):
     code, result = audit()
     assert code == 3
+    assert "m.txt does not say what was asked" in capsys.readouterr().err
     assert gaps(result) == [
         ("web", "81-90/tcp", "not looked at by m.txt"),
         ("db", "80-90/tcp", "not looked at by m.txt"),
     ]
 
 
-def test_what_was_asked_and_is_not_listed_is_not_open(audit):
+def test_what_was_asked_and_is_not_listed_is_not_open(audit, capsys):
     code, result = audit("--asked", "80-90")
     assert (code, gaps(result)) == (0, [])
+    assert "does not say" not in capsys.readouterr().err
     assert [(row["host"], row["open"], row["closed"], row["asked"]) for row in result["hosts"]] == [
         ("web", "80/tcp", "81-90/tcp", "80-90/tcp"),
         ("db", "", "80-90/tcp", "80-90/tcp"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.collect.registry import FORMATS, open_evidence
+from auditor.collect.registry import FORMATS, open_all, open_evidence
 from auditor.errors import EvidenceError, UsageError
 from auditor.model.evidence import Kind
 from auditor.model.ports import PortSet
@@ -75,6 +75,22 @@ def test_a_vantage_that_the_evidence_contradicts_is_a_usage_error(file):
     path = file(PROBE)
     with pytest.raises(UsageError, match=f"{path} was seen from office, not from internet: leave out --from for it"):
         open_evidence(path, vantage="internet")
+
+
+@pytest.mark.parametrize("content", [NMAP, PROBE.replace('"kind"', '"asked": "22", "kind"')])
+def test_a_declaration_must_agree_with_what_the_evidence_says_was_asked(file, content):
+    path = file(content)
+    assert str(open_evidence(path, asked=PortSet.parse("22")).origin.asked) == "22/tcp"
+    with pytest.raises(UsageError, match="says itself what was asked of each host: leave out --asked for it"):
+        open_evidence(path, asked=PortSet.parse("22-23"))
+
+
+def test_a_declaration_is_nothing_to_a_socket_table_beside_a_scan(file):
+    scan, table = file("192.0.2.1:22\n", "scan"), file(SOCKETS, "table")
+    first, second = open_all([scan, table], asked=PortSet.parse("22-23"))
+    assert (str(first.origin.asked), second.origin.asked) == ("22-23/tcp", None)
+    with pytest.raises(UsageError, match="--asked is for what a scanner saw"):
+        open_all([table], asked=PortSet.parse("22-23"))
 
 
 def test_a_host_given_is_for_evidence_that_names_none(file):
