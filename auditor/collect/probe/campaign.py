@@ -18,7 +18,7 @@ from auditor.collect.probe.dealing import Dealer
 from auditor.collect.probe.helper import Helper, News
 from auditor.collect.probe.local import Neighbourhood
 from auditor.collect.probe.methods import method_named
-from auditor.collect.probe.pacing import FIRST_WAIT, HASTY_WAIT, RoundTrip, patience
+from auditor.collect.probe.pacing import FIRST_WAIT, HASTY_WAIT, RoundTrip, patience, queueing
 from auditor.collect.probe.rounds import Next
 from auditor.collect.probe.subject import LOOK
 
@@ -154,6 +154,7 @@ class Campaign:
         granted = self._dealer.grant(subject, min(share, left, max(1, subject.cap - subject.outstanding)), now)
         self._number += 1
         chunk = subject.next(self._number, granted, self._timeout(subject, subject.work[0].role))
+        chunk.round_trip = subject.round_trip.smoothed or self._group.smoothed
         chunk.dealt = now
         self._owner[chunk.number] = subject
         return chunk
@@ -167,8 +168,8 @@ class Campaign:
         if subject.tally.rounds == 1 and not (subject.alive or subject.round_trip or self._group):
             return min(ceiling, HASTY_WAIT)
         passes = subject.tally.rounds if subject.alive else min(1, subject.tally.rounds)
-        wait = patience(subject.round_trip, self._group, passes, ceiling)
-        return min(ceiling, wait * subject.backoff)
+        wait = patience(subject.round_trip, self._group, passes, ceiling) * subject.backoff
+        return min(ceiling, max(wait, queueing(subject.outstanding)) if subject.responsive else wait)
 
     def _patience(self) -> float:
         """How long nothing can happen but an answer or a timeout."""
@@ -256,7 +257,7 @@ class Campaign:
         self._observer.say("the scanner's second process is gone; the first one goes on alone")
 
     def _learn(self, chunk: Chunk, seconds: float) -> None:
-        subject = self._owner.get(chunk.number)
+        subject = self._owner.get(chunk.number) or self._of(chunk)
         if subject is None:
             return
         first = not subject.round_trip
@@ -266,6 +267,11 @@ class Campaign:
             self._enlist(subject)
             for other in subject.chunks.values():  # those in the second process keep theirs
                 other.timeout = self._timeout(subject)
+
+    def _of(self, chunk: Chunk) -> Subject | None:
+        """Whom a chunk was for that is back already: a late answer tells how long it took."""
+        same = (one for one in self._by_host.get(chunk.host, ()) if one.scope == chunk.scope)
+        return next(same, None)
 
     def _note(self, message: Message, code: int, reason: str, now: float) -> None:
         subjects = self._by_host.get(message.host)

@@ -48,6 +48,7 @@ class Chunk:
         "ports",
         "reasons",
         "role",
+        "round_trip",
         "sampled",
         "scope",
         "timeout",
@@ -66,6 +67,7 @@ class Chunk:
         watch: bool = False,
         role: str = "",
         attempt: int = 0,
+        round_trip: float = 0.0,
     ) -> None:
         self.number = number
         self.ports = ports
@@ -78,6 +80,8 @@ class Chunk:
         self.role = role
         self.attempt = attempt
         """The pass over the host's ports, from 0; a method may ask again from another source port."""
+        self.round_trip = round_trip
+        """Seconds that an answer is known to take there, or at others; 0 where nothing is known."""
         self.codes = bytearray(len(ports))
         self.left = len(ports)
         self.cursor = 0

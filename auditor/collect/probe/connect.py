@@ -137,7 +137,7 @@ class Connect:
         events = self._poll.poll(self._sleep(wait, now, full=full), len(self._sockets) + 8)
         now = monotonic()
         if events:
-            self._window.heard(now)
+            self._window.heard(now, full=full)
             self._answers(events, now)
         elif full:
             self._window.quiet(now)
@@ -175,6 +175,7 @@ class Connect:
                 chunk = self._chunk = self._take()
                 if chunk is None:
                     return False
+                self._window.expect(chunk.round_trip)
             if not self._launch(chunk, room, now):
                 return True
         return True

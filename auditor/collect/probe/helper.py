@@ -69,7 +69,8 @@ class Helper:
         self.given[chunk.number] = chunk
         self.hungry -= 1
         where = (chunk.host, chunk.scope, chunk.local)
-        order = (chunk.number, chunk.ports.tobytes(), where, chunk.timeout, chunk.watch, chunk.role, chunk.attempt)
+        how = (chunk.timeout, chunk.watch, chunk.role, chunk.attempt, chunk.round_trip)
+        order = (chunk.number, chunk.ports.tobytes(), where, how)
         try:
             self._socket.send(marshal.dumps(order))
         except OSError:
@@ -152,7 +153,7 @@ def _serve(sock: socket.socket, method: Callable[..., Method], window: int) -> N
 
 
 def _chunk(order: tuple[Any, ...]) -> Chunk:
-    number, ports, (host, scope, local), timeout, watch, role, attempt = order
+    number, ports, (host, scope, local), (timeout, watch, role, attempt, round_trip) = order
     return Chunk(
         number,
         array("H", ports),
@@ -163,6 +164,7 @@ def _chunk(order: tuple[Any, ...]) -> Chunk:
         watch=watch,
         role=role,
         attempt=attempt,
+        round_trip=round_trip,
     )
 
 
@@ -170,8 +172,10 @@ def _report(sock: socket.socket, prober: Method) -> None:
     """One message a chunk, so that its size is bounded: outcomes, reasons, a round-trip time, what the network said."""
     prober.drain()
     seconds = {chunk.number: sample for chunk, sample in prober.samples}
+    late = {chunk.host: sample for chunk, sample in prober.samples}  # of chunks that were reported before
     for chunk in prober.finished:
         batch, prober.messages = prober.messages[:_MESSAGES], prober.messages[_MESSAGES:]
         messages = [(tuple(message), code, reason) for message, code, reason in batch]
-        sock.send(marshal.dumps((chunk.number, bytes(chunk.codes), chunk.reasons, seconds.get(chunk.number), messages)))
+        sample = seconds.get(chunk.number, late.get(chunk.host))
+        sock.send(marshal.dumps((chunk.number, bytes(chunk.codes), chunk.reasons, sample, messages)))
     prober.finished, prober.samples = [], []

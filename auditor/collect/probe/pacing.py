@@ -15,6 +15,11 @@ _FLOOR, _FLOOR_TOP = 0.025, 0.1
 _BUCKET = 0.01
 _HANDFUL = 1 / 3
 _TICK = 0.002
+_STEADY, _JITTER = 1.25, 0.001
+"""Answers take no longer than before: so many times the shortest, and so many seconds more."""
+_MODEST = 10_000
+"""Packets a second that hardly any way is too narrow for."""
+_LONGEST_QUEUE = 0.2
 
 T = TypeVar("T")
 
@@ -96,40 +101,51 @@ class RoundTrip:
 
 
 class Window:
-    """How many probes may be under way at once: few at first, and more while nobody has anything to say.
+    """How many probes may be under way at once: few at first, and more where that helps.
 
-    It grows by half where it is full and nothing comes: ports may be silent, or the way there long. Where answers have
-    been coming, they may just be held up, in a queue that more probes would make overflow; so it waits as long as an
-    answer takes before it grows.
+    It grows by half where it is full, at most once in the time that an answer takes: when nothing comes, as ports may
+    be silent, or the way there long; and when answers come as fast as ever. Those that take longer than they did wait
+    in a queue on the way, which more probes would make overflow.
     """
 
-    __slots__ = ("_quiet_since", "_round_trip", "_step", "limit", "size")
+    __slots__ = ("_changed", "_least", "_round_trip", "_step", "limit", "size")
 
     def __init__(self, first: int, limit: int) -> None:
         self.limit = max(1, limit)
         self.size = min(first, self.limit)
         self._step = first // 4
         self._round_trip = RoundTrip()
-        self._quiet_since = 0.0
+        self._least = 3600.0
+        self._changed = 0.0
 
     @property
     def can_grow(self) -> bool:
         """Whether there is anything to wait for."""
         return self.size < self.limit
 
-    def heard(self, now: float) -> None:
-        """Something came."""
-        self._quiet_since = now
+    def expect(self, seconds: float) -> None:
+        """Learn from others how long an answer takes (0: nobody knows), while there is no answer of one's own."""
+        if seconds and not self._round_trip:
+            self.sample(seconds)
+            self.size = min(self.limit, max(self.size, int(seconds * _MODEST)))
 
     def sample(self, seconds: float) -> None:
         """Learn how long an answer took."""
         self._round_trip.add(seconds)
+        self._least = min(self._least, seconds)
+
+    def heard(self, now: float, *, full: bool) -> None:
+        """Something came; ``full``: there was more to send than it has room for."""
+        if full and self._round_trip.smoothed <= _STEADY * self._least + _JITTER:
+            self.quiet(now)
+        else:
+            self._changed = now
 
     def quiet(self, now: float) -> None:
         """It is full, and nothing has come."""
-        if now >= self._quiet_since + self._round_trip.smoothed:
+        if now >= self._changed + self._round_trip.smoothed:
             self.size = min(self.limit, self.size + self.size // 2 + self._step)
-            self._quiet_since = now
+            self._changed = now
 
     def halve(self, least: int = 1) -> None:
         """This machine was short of something."""
@@ -139,6 +155,15 @@ class Window:
         """No more than so many from now on."""
         self.limit = max(1, limit)
         self.size = min(self.size, self.limit)
+
+
+def queueing(under_way: int) -> float:
+    """Seconds that so many probes may have to wait for each other on a narrow way.
+
+    Without that they would be given up while their answers are still to come, and others would be sent after them into
+    the same queue, so that hardly any answer is in time.
+    """
+    return min(_LONGEST_QUEUE, under_way / _MODEST)
 
 
 def patience(own: RoundTrip, group: RoundTrip, passes: int, ceiling: float) -> float:

@@ -190,6 +190,11 @@ class Subject:
         return self.tally.answers > 0
 
     @property
+    def responsive(self) -> bool:
+        """Whether most of what has come back in this round was answered, so that silence is rather loss or delay."""
+        return self.alive and 2 * self.tally.answered_last >= self.tally.asked_last - self.outstanding
+
+    @property
     def opens_count(self) -> bool:
         """Whether it is settled that a finished handshake means something here; until then an open port may be none."""
         if self.trust is Trust.NONE or self._doubtful:

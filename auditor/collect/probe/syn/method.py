@@ -17,7 +17,7 @@ from auditor.collect.probe.icmp import NO_NEIGHBOUR, ROUTE_ERRORS, Message, clas
 from auditor.collect.probe.local import is_local
 from auditor.collect.probe.pacing import Wheel, Window
 from auditor.collect.probe.syn.packet import FLAGS, RST, SYN_ACK
-from auditor.collect.probe.syn.peer import Peers
+from auditor.collect.probe.syn.peer import Flight, Peers
 from auditor.collect.probe.syn.sources import SLOTS, SourcePorts
 from auditor.collect.probe.syn.wire import Wire
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from auditor.collect.probe.syn.packet import Refusal
     from auditor.collect.probe.syn.peer import Peer, Question
 
-_FIRST_WINDOW: Final = 256
+_FIRST_WINDOW: Final = 64
 _BURST: Final = 512
 _GROW_WAIT: Final = 0.002
 _LOOK: Final = 0.1
@@ -41,23 +41,10 @@ _SHORTAGE: Final = frozenset({EAGAIN, ENOBUFS, ENOMEM})
 _SINGLY: Final = frozenset({"canary", "check", "confirm"})
 
 
-class _Flight:
-    """A chunk under way: what asks it, and when which part of it was first sent."""
-
-    __slots__ = ("chunk", "lows", "peer", "questions", "times")
-
-    def __init__(self, chunk: Chunk, peer: Peer) -> None:
-        self.chunk = chunk
-        self.peer = peer
-        self.questions: list[tuple[bytes, int]] = []
-        self.lows: list[int] = []
-        self.times: list[float] = []
-
-
 class _Burst(NamedTuple):
     """Ports of a chunk, by index, that were sent together."""
 
-    flight: _Flight
+    flight: Flight
     low: int
     high: int
     sent: float
@@ -66,7 +53,7 @@ class _Burst(NamedTuple):
 class _Again(NamedTuple):
     """A probe to send once more: it did not leave this machine, or its answer may have been lost in it."""
 
-    flight: _Flight
+    flight: Flight
     at: int
     when: float
 
@@ -95,8 +82,8 @@ class Syn:
         self._wire = Wire()
         self._peers = Peers(self._listen)
         self._questions: dict[tuple[bytes, int], Question] = {}
-        self._flights: dict[Chunk, _Flight] = {}
-        self._flight: _Flight | None = None
+        self._flights: dict[Chunk, Flight] = {}
+        self._flight: Flight | None = None
         self._ready: deque[Chunk] = deque()
         self._flying = 0
         self._wheel: Wheel[_Burst] = Wheel()
@@ -155,7 +142,7 @@ class Syn:
         self._collect()
         now = monotonic()
         if self._hear(now):
-            self._window.heard(now)
+            self._window.heard(now, full=full)
         elif full:
             self._window.quiet(now)
         there, nowhere = self._peers.step(now)
@@ -196,7 +183,7 @@ class Syn:
             budget -= self._singly(flight, now) if flight.chunk.role in _SINGLY else self._launch(flight, room, now)
         return True
 
-    def _next(self, now: float) -> _Flight | None:
+    def _next(self, now: float) -> Flight | None:
         """The next chunk that can be sent; what cannot is settled or put by on the way."""
         while (chunk := self._ready.popleft() if self._ready else self._take()) is not None:
             if chunk.local or chunk.watch:
@@ -214,10 +201,11 @@ class Syn:
                 return self._begin(chunk, peer)
         return None
 
-    def _begin(self, chunk: Chunk, peer: Peer) -> _Flight:
+    def _begin(self, chunk: Chunk, peer: Peer) -> Flight:
         if (descriptor := self._wire.open(peer.family)) is not None:
             self._listen(descriptor)
-        self._flight = self._flights[chunk] = _Flight(chunk, peer)
+        self._window.expect(chunk.round_trip)
+        self._flight = self._flights[chunk] = Flight(chunk, peer)
         return self._flight
 
     def _unreached(self, chunk: Chunk) -> None:
@@ -225,7 +213,7 @@ class Syn:
             chunk.settle(index, UNREACHED, NO_NEIGHBOUR)
         self.finished.append(chunk)
 
-    def _question(self, flight: _Flight, slot: int) -> Question:
+    def _question(self, flight: Flight, slot: int) -> Question:
         """What asks this address from this source port; it lives as long as a chunk needs it."""
         peer, port = flight.peer, self._wire.ports[slot]
         key = peer.packed, port
@@ -237,7 +225,7 @@ class Syn:
             question.users += 1
         return question
 
-    def _launch(self, flight: _Flight, room: int, now: float) -> int:
+    def _launch(self, flight: Flight, room: int, now: float) -> int:
         """Ask up to ``room`` more ports of the chunk, all from one source port; how many."""
         chunk = flight.chunk
         low = chunk.cursor
@@ -246,7 +234,7 @@ class Syn:
             self._flight = None
         question = self._question(flight, chunk.attempt % _PASSES)
         ports = chunk.ports[low:high]
-        question.where.update(zip(ports, zip(repeat(chunk), range(low, high), strict=False), strict=True))
+        question.where.update(zip(ports, zip(repeat(flight), range(low, high), strict=False), strict=True))
         sent, error = self._wire.send(flight.peer.family, flight.peer.name, question.template, ports)
         self._flying += high - low
         flight.lows.append(low)
@@ -261,7 +249,7 @@ class Syn:
     def _await(self, burst: _Burst) -> None:
         self._wheel.bucket(burst.sent + min(burst.flight.chunk.timeout, _LOOK)).append(burst)
 
-    def _singly(self, flight: _Flight, now: float) -> int:
+    def _singly(self, flight: Flight, now: float) -> int:
         """Ask each port of a short chunk from a source port of its own: one may stand there several times."""
         self._flight = None
         count = flight.chunk.cursor = len(flight.chunk.ports)
@@ -272,25 +260,25 @@ class Syn:
             self._ask(flight, index, now)
         return count
 
-    def _ask(self, flight: _Flight, index: int, now: float) -> None:
+    def _ask(self, flight: Flight, index: int, now: float) -> None:
         peer, chunk = flight.peer, flight.chunk
         peer.spare = (peer.spare + 1) % (SLOTS - _PASSES)
         question = self._question(flight, _PASSES + peer.spare)
         port = chunk.ports[index]
-        question.where[port] = chunk, index
+        question.where[port] = flight, index
         sent, error = self._wire.send(peer.family, peer.name, question.template, (port,))
         if sent:
             self._await(_Burst(flight, index, index + 1, now))
         else:
             self._unsent(flight, index, error, now)
 
-    def _unsent(self, flight: _Flight, index: int, error: int, now: float) -> None:
+    def _unsent(self, flight: Flight, index: int, error: int, now: float) -> None:
         """The machine is short of something: ask again soon. What its firewall or routes refuse is its own matter."""
         if error in ROUTE_ERRORS or not self._once_more(flight, index, _UNSENT, now):
             reason = ROUTE_ERRORS.get(error) or f"local: {os.strerror(error)}"
             self._settle(flight.chunk, index, LOCAL, reason)
 
-    def _once_more(self, flight: _Flight, index: int, most: int, now: float) -> bool:
+    def _once_more(self, flight: Flight, index: int, most: int, now: float) -> bool:
         """Have a probe sent again, unless that has been done so often."""
         key = flight.chunk, index
         tries = self._tries[key] = self._tries.get(key, 0) + 1
@@ -332,20 +320,25 @@ class Syn:
             self._refused(refusal, family)
         return heard or bool(refusals)
 
-    def _answered(self, chunk: Chunk, index: int, code: int, now: float) -> None:
-        if chunk.codes[index]:  # given up, or answered from another source port
+    def _answered(self, flight: Flight, index: int, code: int, now: float) -> None:
+        chunk = flight.chunk
+        before = chunk.codes[index]
+        if before not in {UNASKED, SILENT}:  # answered from another source port
             return
-        chunk.codes[index] = code
-        self._flying -= 1
         if chunk.sampled != now and (chunk, index) not in self._tries:
-            self._sample(chunk, index, now)
-        chunk.left -= 1
-        if not chunk.left:
-            self._finish(chunk)
+            self._sample(flight, index, now)
+        if chunk.left:  # an answer that comes late is one all the same
+            chunk.codes[index] = code
+        if before == UNASKED:
+            self._flying -= 1
+            chunk.left -= 1
+            if not chunk.left:
+                self._finish(chunk)
 
-    def _sample(self, chunk: Chunk, index: int, now: float) -> None:
+    def _sample(self, flight: Flight, index: int, now: float) -> None:
+        """Late answers count, too: who waits too briefly would never learn it from those that are in time."""
+        chunk = flight.chunk
         chunk.sampled = now
-        flight = self._flights[chunk]
         seconds = now - flight.times[bisect_right(flight.lows, index) - 1]
         self.samples.append((chunk, seconds))
         self._window.sample(seconds)
@@ -358,11 +351,11 @@ class Syn:
         host, sender = (socket.inet_ntop(family, address) for address in (refusal.target, refusal.sender))
         message = Message(host, refusal.port, family, refusal.type, refusal.code, sender)
         code, reason = classify(message, ours=self._is_ours, target_is_ours=False)
-        chunk, index = question.where.pop(refusal.port, (None, 0))
-        if chunk is None or chunk.codes[index]:
+        flight, index = question.where.pop(refusal.port, (None, 0))
+        if flight is None or flight.chunk.codes[index]:
             self.messages.append((message, code, reason))
         else:
-            self._settle(chunk, index, code, reason)
+            self._settle(flight.chunk, index, code, reason)
 
     def _is_ours(self, address: str) -> bool:
         known = self._ours.get(address)

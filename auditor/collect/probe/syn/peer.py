@@ -26,12 +26,25 @@ _ABSENT_FOR: Final = 0.4
 _REMEMBERED: Final = 1 << 14
 
 
+class Flight:
+    """A chunk under way: what asks it, and when which part of it was first sent."""
+
+    __slots__ = ("chunk", "lows", "peer", "questions", "times")
+
+    def __init__(self, chunk: Chunk, peer: Peer) -> None:
+        self.chunk = chunk
+        self.peer = peer
+        self.questions: list[tuple[bytes, int]] = []
+        self.lows: list[int] = []
+        self.times: list[float] = []
+
+
 class Question:
     """The SYNs to one address from one source port.
 
     All carry one sequence number that nobody else can know, so that only an answer to them acknowledges it; it follows
     from the two, so that asking a port once more from there repeats the very packet (RFC 9293 section 3.8.1), and does
-    not look like another connection. ``where`` has the chunk and the index of each port without an answer.
+    not look like another connection. ``where`` has the chunk and the index of each port that may still answer.
     """
 
     __slots__ = ("acknowledgement", "template", "users", "where")
@@ -41,7 +54,7 @@ class Question:
         sequence = int.from_bytes(cookie, "big")
         self.acknowledgement = (sequence + 1) & 0xFFFFFFFF
         self.template: Template = template(source, target, port, sequence)
-        self.where: dict[int, tuple[Chunk, int]] = {}
+        self.where: dict[int, tuple[Flight, int]] = {}
         self.users = 0
 
 

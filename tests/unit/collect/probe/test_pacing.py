@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.collect.probe.pacing import FIRST_WAIT, RoundTrip, TokenBucket, Wheel, patience
+from auditor.collect.probe.pacing import FIRST_WAIT, RoundTrip, TokenBucket, Wheel, Window, patience, queueing
 
 
 @given(
@@ -75,3 +75,43 @@ def test_what_is_put_off_while_a_wheel_turns_comes_later():
         wheel.bucket(3.0).append("again")
     assert wheel.next_due == pytest.approx(3.0, abs=0.01)
     assert list(wheel.due(4.0)) == ["again"]
+
+
+def grown(window, seconds, *, answers):
+    """Its size after so many seconds of being full, looked at every two milliseconds."""
+    for step in range(int(seconds / 0.002)):
+        now = 100 + step * 0.002
+        if answers is not None:
+            window.sample(answers(window.size))
+            window.heard(now, full=True)
+        else:
+            window.quiet(now)
+    return window.size
+
+
+def test_the_window_opens_fast_where_nothing_comes_and_nothing_is_known():
+    assert grown(Window(64, 10_000), 0.03, answers=None) == 10_000
+
+
+def test_the_window_stays_small_where_more_only_wait_in_a_queue():
+    """A way for 10,000 packets a second, a millisecond long."""
+    assert grown(Window(64, 10_000), 3, answers=lambda size: 0.001 + size / 10_000) < 500
+
+
+def test_the_window_opens_where_answers_come_as_fast_as_ever():
+    assert grown(Window(64, 10_000), 3, answers=lambda _: 0.1) == 10_000
+
+
+def test_what_others_know_sets_out_a_window_that_is_neither_timid_nor_rash():
+    window = Window(64, 10_000)
+    window.expect(0.1)
+    assert window.size == 1000
+    window.expect(0.5)
+    assert window.size == 1000
+    window.expect(0)
+    window.bound(10)
+    assert (window.size, window.limit) == (10, 10)
+
+
+def test_answers_are_waited_for_as_long_as_the_probes_may_queue():
+    assert [queueing(number) for number in (0, 500, 1000, 100_000)] == [0, 0.05, 0.1, 0.2]

@@ -142,6 +142,23 @@ def test_answers_that_come_twice_or_too_late_change_nothing(wire, run):
     assert syn.finished == [one]
 
 
+def test_an_answer_that_comes_late_tells_how_long_it_took_and_counts_while_its_chunk_is_under_way(wire, run):
+    one, other = chunk(22, 23), chunk(24, timeout=2.0)
+    syn = run(one, other)
+    syn.step(0)
+    one.timeout = 0.0
+    one.left += 1  # as if a third port of it were still to be asked
+    sleep(0.12)
+    syn.step(0)
+    assert list(one.codes) == [outcome.SILENT] * 2
+    reply(wire, 0, SYN_ACK)
+    syn.step(0)
+    assert list(one.codes) == [outcome.OPEN, outcome.SILENT]
+    ((sampled, seconds),) = syn.samples
+    assert sampled is one
+    assert seconds >= 0.12
+
+
 def test_each_pass_and_each_canary_has_a_source_port_of_its_own_and_the_same_question_its_sequence(wire, run):
     canaries = chunk(*[22] * 5, role="canary")
     syn = run(chunk(22, attempt=0), chunk(22, attempt=1), canaries, chunk(22, attempt=0))
@@ -229,12 +246,12 @@ def test_what_is_watched_and_what_is_our_own_is_connected_to(wire, run):
 
 def test_the_window_bounds_what_is_under_way(wire):
     queue = [chunk(*range(1000, 1400)) for _ in range(4)]
-    syn = method.Syn(lambda: queue.pop(0) if queue else None, window=100)
+    syn = method.Syn(lambda: queue.pop(0) if queue else None, window=50)
     syn.step(0)
-    assert len(wire.sent) == 100
-    for at in range(100):
+    assert len(wire.sent) == 50
+    for at in range(50):
         reply(wire, at, RST_ACK)
     syn.step(0)
     syn.step(0)
-    assert len(wire.sent) == 200
+    assert len(wire.sent) == 100
     syn.close()
