@@ -35,10 +35,12 @@ _DOUBT: Final = 8.0
 class Absence:
     """The evidence that one address is nobody's. ``doubtful``: it is being looked into, and asked nothing else."""
 
-    __slots__ = ("_first", "_last", "_until", "doubtful", "looks", "reason")
+    __slots__ = ("_first", "_last", "_until", "certain", "doubtful", "looks", "reason")
 
     def __init__(self) -> None:
         self.doubtful = False
+        self.certain = False
+        """Nothing more is needed."""
         self.reason = ""
         self.looks = 1
         self._first: float | None = None
@@ -57,11 +59,15 @@ class Absence:
     @property
     def sure(self) -> bool:
         """Whether that is enough: several looks, and messages far enough apart."""
+        if self.certain:
+            return True
         return self.looks >= _LOOKS and self._first is not None and self._last - self._first >= _SPREAD
 
     @property
     def pause(self) -> float:
         """Seconds until the next look."""
+        if self.certain:
+            return 0.0
         return _PAUSE if self.looks in {2, 3} or self.reason == NO_NEIGHBOUR else _QUIET
 
     def too_long(self, now: float) -> bool:
@@ -72,23 +78,39 @@ class Absence:
 class Inquiry:
     """Looks into all addresses of which there is such a message.
 
-    ``no_neighbour`` says whether nobody answers for an address, with the number of its zone, at this time.
+    ``no_neighbour`` says whether nobody answers for an address, with the number of its zone, at this time;
+    ``others_answer`` whether there are hosts that do answer.
     """
 
-    def __init__(self, no_neighbour: Callable[[str, int | None, float], bool]) -> None:
+    def __init__(
+        self, no_neighbour: Callable[[str, int | None, float], bool], others_answer: Callable[[], bool]
+    ) -> None:
         self._no_neighbour = no_neighbour
+        self._others_answer = others_answer
         self._open: list[tuple[float, int, Subject]] = []
         self._serial = count()
 
     def hear(self, subject: Subject, reason: str, now: float) -> None:
-        """Somebody says that the host cannot be reached."""
-        if not subject.alive and subject.absence.note(reason, now):
+        """Somebody says that the host cannot be reached.
+
+        That no neighbour answers is said after three requests. Where others answer, the network is not to blame.
+        """
+        if subject.alive:
+            return
+        begins = subject.absence.note(reason, now)
+        if reason == NO_NEIGHBOUR and not subject.absence.certain and self._others_answer():
+            subject.absence.certain = begins = True
+        if begins:
             self._adjourn(subject, now)
 
     def wonder(self, subject: Subject, now: float) -> None:
-        """Its first ports have kept silent: does a neighbour answer for the address at all?"""
-        if not subject.alive and self._no_neighbour(subject.host, subject.scope, now):
-            self.hear(subject, NO_NEIGHBOUR, now)
+        """Its first ports have kept silent: does a neighbour answer for the address at all?
+
+        That none has answered yet is no more than a first sign.
+        """
+        absent = not subject.alive and self._no_neighbour(subject.host, subject.scope, now)
+        if absent and subject.absence.note(NO_NEIGHBOUR, now):
+            self._adjourn(subject, now)
 
     def proceed(self, now: float) -> Iterator[Subject]:
         """Those whose inquiry has gone on, or has ended: they may have something to ask, or be finished."""

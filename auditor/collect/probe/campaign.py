@@ -37,7 +37,8 @@ _STATES: Final = 128 << 20
 _EACH, _A_PORT = 32 << 10, 5
 """Bytes for a subject, with room to spare, and for each port: its state, and a place in what has yet to be asked, or
 asked again."""
-_LARGE, _SMALL, _AWAY, _SHARED = 512, 16, 256, 4096
+_LARGE, _SMALL, _AWAY = 512, 16, 256
+_MANY: Final = 8
 _WORTH_HELP: Final = 20_000
 _FAST: Final = 50_000
 _REPORT_EVERY: Final = 0.2
@@ -69,7 +70,7 @@ class Campaign:
         self._said: dict[str, dict[int, tuple[int, str]]] = {}
         self._owner: dict[int, Subject] = {}
         self._tracking = Tracking(observer)
-        self._inquiry = Inquiry(Neighbourhood().lacks)
+        self._inquiry = Inquiry(Neighbourhood().lacks, lambda: bool(self._group))
         self._number = 0
         self._bytes = 0
         self._total = batch.probes
@@ -148,8 +149,8 @@ class Campaign:
 
     def _cut(self, subject: Subject, now: float, *, away: bool) -> Chunk:
         left = len(subject.work[0].ports)
-        share = max(_AWAY if away else _SMALL, min(_LARGE, _SHARED // len(self.active)))
-        if away:  # towards the end in small pieces, so that neither process waits long for the other
+        share = max(_AWAY if away else _SMALL, min(_LARGE, self._window // len(self.active)))
+        if away and len(self.active) < _MANY:  # in small pieces towards the end: neither is to wait long for the other
             share = min(share, max(_SMALL, left // 8))
         granted = self._dealer.grant(subject, min(share, left, max(1, subject.cap - subject.outstanding)), now)
         self._number += 1

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from auditor.collect.probe.methods import Method
 
 _LARGEST: Final = 1 << 18
-_AHEAD: Final = 3
+_AHEAD: Final = 12
 _MESSAGES: Final = 1024
 _GRACE: Final = 1.0
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 WAITS: Final = (0.08, 0.15, 0.3)
 """Seconds to wait for an answer after each time of asking."""
+_SHORTER: Final = 0.6
+_QUICK: Final = 0.01
+"""Where neighbours have answered in so many seconds, the others are waited for :data:`_SHORTER` times as long."""
 _ETH_P_ARP: Final = 0x0806
 _SIOCGIFFLAGS, _SIOCGIFHWADDR = 0x8913, 0x8927  # netdevice(7)
 _IFF_NOARP: Final = 0x80
@@ -43,7 +46,8 @@ class Neighbours:
         self._arp: socket.socket | None = None
         self._icmp: socket.socket | None = None
         self._waiting: list[_Waiting] = []
-        self._wanted: set[bytes] = set()
+        self._wanted: dict[bytes, float] = {}
+        self._slowest: float | None = None
         self._interfaces: dict[int, tuple[str, bytes | None]] = {}
 
     def close(self) -> None:
@@ -61,7 +65,7 @@ class Neighbours:
         These become readable when somebody answers.
         """
         before = set(self._sockets())
-        self._wanted.add(target)
+        self._wanted[target] = now
         self._ask(0, target, route, now)
         return [sock.fileno() for sock in self._sockets() if sock not in before]
 
@@ -73,7 +77,9 @@ class Neighbours:
     def step(self, now: float) -> tuple[list[bytes], list[bytes]]:
         """Read answers and ask again: the addresses that are there, and those that have not answered to the end."""
         found = [address for sock in self._sockets() for address in self._answers(sock) if address in self._wanted]
-        self._wanted.difference_update(found)
+        for address in found:
+            if address in self._wanted:
+                self._slowest = max(self._slowest or 0.0, now - self._wanted.pop(address))
         absent = []
         while self._waiting and self._waiting[0][0] <= now:
             _, asked, target, route = heapq.heappop(self._waiting)
@@ -82,7 +88,7 @@ class Neighbours:
             if asked < len(WAITS):
                 self._ask(asked, target, route, now)
             else:
-                self._wanted.discard(target)
+                del self._wanted[target]
                 absent.append(target)
         return list(dict.fromkeys(found)), absent
 
@@ -95,7 +101,9 @@ class Neighbours:
                 self._ask_arp(target, route)
             else:
                 self._solicit(target, route)
-        heapq.heappush(self._waiting, (now + WAITS[asked], asked + 1, target, route))
+        quick = self._slowest is not None and self._slowest < _QUICK
+        wait = WAITS[asked] * (_SHORTER if quick else 1)
+        heapq.heappush(self._waiting, (now + wait, asked + 1, target, route))
 
     def _ask_arp(self, target: bytes, route: Route) -> None:
         if self._arp is None:

@@ -24,9 +24,10 @@ def subject_for(ask="1-30000", first=""):
 class World:
     """Time that passes, and a host that is asked whenever it may be. ``answer(port, now)`` is what comes of it."""
 
-    def __init__(self, subject, answer, neighbour=lambda _now: True):
+    def __init__(self, subject, answer, neighbour=lambda _now: True, *, says=SAYS, others=False):
         self.subject, self.answer = subject, answer
-        self.inquiry = Inquiry(lambda _host, _scope, now: not neighbour(now))
+        self.inquiry = Inquiry(lambda _host, _scope, now: not neighbour(now), lambda: others)
+        self.says = says
         self.asked = 0
         self.now = 0.0
 
@@ -49,11 +50,11 @@ class World:
         self.asked += len(chunk.ports)
         for index, port in enumerate(chunk.ports):
             code = self.answer(port, self.now)
-            chunk.settle(index, code, SAYS if code in {UNREACHED, FOREIGN} else None)
+            chunk.settle(index, code, self.says if code in {UNREACHED, FOREIGN} else None)
         unreached = UNREACHED in chunk.codes
         self.subject.absorb(chunk, {})
         if unreached:
-            self.inquiry.hear(self.subject, SAYS, self.now)
+            self.inquiry.hear(self.subject, self.says, self.now)
         elif chunk.role == "pilot":
             self.inquiry.wonder(self.subject, self.now)
 
@@ -73,6 +74,19 @@ def test_an_address_that_no_neighbour_answers_for_is_given_up():
     world = World(subject_for(), lambda *_: SILENT, neighbour=lambda _: False).run(10)
     assert concluded(world.subject, None).unknown[0].reason == f"no answer: {NO_NEIGHBOUR}"
     assert world.asked < 100
+
+
+def test_where_others_answer_nobody_is_looked_for_twice_in_vain():
+    """The message stands for three requests, and the network is there."""
+    for others, long in ((True, False), (False, True)):
+        world = World(subject_for(), lambda *_: UNREACHED, says=NO_NEIGHBOUR, others=others).run(10)
+        assert concluded(world.subject, None).unknown[0].reason == f"no answer: {NO_NEIGHBOUR}"
+        assert (world.now > 1.2) is long
+
+
+def test_that_no_neighbour_has_answered_yet_is_not_enough_even_where_others_do():
+    world = World(subject_for(), lambda *_: SILENT, neighbour=lambda now: now > 0.5, others=True).run(10)
+    assert world.asked > 3000
 
 
 def test_silence_alone_is_no_evidence():
