@@ -156,6 +156,7 @@ class Campaign:
         self._number += 1
         chunk = subject.next(self._number, granted, self._timeout(subject, subject.work[0].role))
         chunk.round_trip = subject.round_trip.smoothed or self._group.smoothed
+        chunk.responsive = subject.responsive
         chunk.dealt = now
         self._owner[chunk.number] = subject
         return chunk

@@ -47,6 +47,7 @@ class Chunk:
         "number",
         "ports",
         "reasons",
+        "responsive",
         "role",
         "round_trip",
         "sampled",
@@ -68,6 +69,7 @@ class Chunk:
         role: str = "",
         attempt: int = 0,
         round_trip: float = 0.0,
+        responsive: bool = False,
     ) -> None:
         self.number = number
         self.ports = ports
@@ -82,6 +84,8 @@ class Chunk:
         """The pass over the host's ports, from 0; a method may ask again from another source port."""
         self.round_trip = round_trip
         """Seconds that an answer is known to take there, or at others; 0 where nothing is known."""
+        self.responsive = responsive
+        """Whether the host has answered most of what it was asked: where nothing comes, something holds it up."""
         self.codes = bytearray(len(ports))
         self.left = len(ports)
         self.cursor = 0

@@ -175,7 +175,7 @@ class Connect:
                 chunk = self._chunk = self._take()
                 if chunk is None:
                     return False
-                self._window.expect(chunk.round_trip)
+                self._window.expect(chunk.round_trip, responsive=chunk.responsive)
             if not self._launch(chunk, room, now):
                 return True
         return True

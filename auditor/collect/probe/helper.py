@@ -69,7 +69,7 @@ class Helper:
         self.given[chunk.number] = chunk
         self.hungry -= 1
         where = (chunk.host, chunk.scope, chunk.local)
-        how = (chunk.timeout, chunk.watch, chunk.role, chunk.attempt, chunk.round_trip)
+        how = (chunk.timeout, chunk.watch, chunk.role, chunk.attempt, chunk.round_trip, chunk.responsive)
         order = (chunk.number, chunk.ports.tobytes(), where, how)
         try:
             self._socket.send(marshal.dumps(order))
@@ -153,7 +153,7 @@ def _serve(sock: socket.socket, method: Callable[..., Method], window: int) -> N
 
 
 def _chunk(order: tuple[Any, ...]) -> Chunk:
-    number, ports, (host, scope, local), (timeout, watch, role, attempt, round_trip) = order
+    number, ports, (host, scope, local), (timeout, watch, role, attempt, round_trip, responsive) = order
     return Chunk(
         number,
         array("H", ports),
@@ -165,6 +165,7 @@ def _chunk(order: tuple[Any, ...]) -> Chunk:
         role=role,
         attempt=attempt,
         round_trip=round_trip,
+        responsive=responsive,
     )
 
 

@@ -16,7 +16,9 @@ _BUCKET = 0.01
 _HANDFUL = 1 / 3
 _TICK = 0.002
 _STEADY, _JITTER = 1.25, 0.001
-"""Answers take no longer than before: so many times the shortest, and so many seconds more."""
+"""Answers take no longer than before: at most so many times the shortest, and so many seconds more."""
+_LONG, _LATE = 3, 0.01
+"""Answers take much longer: more than so many times the shortest, and so many seconds."""
 _MODEST = 10_000
 """Packets a second that hardly any way is too narrow for."""
 _LONGEST_QUEUE = 0.2
@@ -105,15 +107,16 @@ class Window:
 
     It grows by half where it is full, at most once in the time that an answer takes: when nothing comes, as ports may
     be silent, or the way there long; and when answers come as fast as ever. Those that take longer than they did wait
-    in a queue on the way, which more probes would make overflow.
+    in a queue on the way, which more probes would make overflow; where they take much longer it shrinks.
     """
 
-    __slots__ = ("_changed", "_least", "_round_trip", "_step", "limit", "size")
+    __slots__ = ("_changed", "_first", "_least", "_responsive", "_round_trip", "limit", "size")
 
     def __init__(self, first: int, limit: int) -> None:
         self.limit = max(1, limit)
         self.size = min(first, self.limit)
-        self._step = first // 4
+        self._first = first
+        self._responsive = False
         self._round_trip = RoundTrip()
         self._least = 3600.0
         self._changed = 0.0
@@ -123,8 +126,12 @@ class Window:
         """Whether there is anything to wait for."""
         return self.size < self.limit
 
-    def expect(self, seconds: float) -> None:
-        """Learn from others how long an answer takes (0: nobody knows), while there is no answer of one's own."""
+    def expect(self, seconds: float, *, responsive: bool) -> None:
+        """Learn from others how long an answer takes (0: nobody knows), while there is no answer of one's own.
+
+        ``responsive``: whoever is asked now answers, so that it proves a delay if nothing comes.
+        """
+        self._responsive = responsive
         if seconds and not self._round_trip:
             self.sample(seconds)
             self.size = min(self.limit, max(self.size, int(seconds * _MODEST)))
@@ -136,15 +143,23 @@ class Window:
 
     def heard(self, now: float, *, full: bool) -> None:
         """Something came; ``full``: there was more to send than it has room for."""
-        if full and self._round_trip.smoothed <= _STEADY * self._least + _JITTER:
-            self.quiet(now)
-        else:
+        taken = self._round_trip.smoothed
+        if full and taken <= _STEADY * self._least + _JITTER:
+            self._grow(now)
+        elif taken <= _LONG * self._least + _LATE:
+            self._changed = now
+        elif now >= self._changed + taken:
+            self.size = min(self.limit, max(self._first, self.size * 3 // 4))
             self._changed = now
 
     def quiet(self, now: float) -> None:
         """It is full, and nothing has come."""
+        if not self._responsive:
+            self._grow(now)
+
+    def _grow(self, now: float) -> None:
         if now >= self._changed + self._round_trip.smoothed:
-            self.size = min(self.limit, self.size + self.size // 2 + self._step)
+            self.size = min(self.limit, self.size + self.size // 2 + self._first // 4)
             self._changed = now
 
     def halve(self, least: int = 1) -> None:

@@ -204,7 +204,7 @@ class Syn:
     def _begin(self, chunk: Chunk, peer: Peer) -> Flight:
         if (descriptor := self._wire.open(peer.family)) is not None:
             self._listen(descriptor)
-        self._window.expect(chunk.round_trip)
+        self._window.expect(chunk.round_trip, responsive=chunk.responsive)
         self._flight = self._flights[chunk] = Flight(chunk, peer)
         return self._flight
 

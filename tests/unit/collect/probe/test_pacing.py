@@ -104,11 +104,12 @@ def test_the_window_opens_where_answers_come_as_fast_as_ever():
 
 def test_what_others_know_sets_out_a_window_that_is_neither_timid_nor_rash():
     window = Window(64, 10_000)
-    window.expect(0.1)
+    window.expect(0.1, responsive=False)
     assert window.size == 1000
-    window.expect(0.5)
+    window.expect(0.5, responsive=False)
     assert window.size == 1000
-    window.expect(0)
+    window.expect(0, responsive=True)
+    assert grown(window, 1, answers=None) == 1000, "nothing comes from one who answers: something is held up"
     window.bound(10)
     assert (window.size, window.limit) == (10, 10)
 
