@@ -29,8 +29,9 @@ from auditor.collect.probe.conntrack import FULL
 from auditor.collect.probe.jury import Jury, Trust, crowded
 from auditor.collect.probe.order import SENTINELS, order, outsiders
 from auditor.collect.probe.pacing import RoundTrip
-from auditor.collect.probe.rounds import BREATH, CANARIES, SHORT, SILENT_PAUSE, SILENT_ROUNDS, Next, Tally
-from auditor.collect.probe.states import numbers, where
+from auditor.collect.probe.record import Record
+from auditor.collect.probe.rounds import BREATH, CANARIES, SHORT, SILENT_PAUSE, SILENT_ROUNDS, Next
+from auditor.collect.probe.states import numbers
 from auditor.model.evidence import NO_ANSWER
 from auditor.model.ports import PortSet, Protocol
 
@@ -57,7 +58,6 @@ _WITNESSES: Final = 3
 _FAR_APART: Final = 512
 """So many ports between two groups of canaries, and the first group is over before the next is sent."""
 _OPENS: Final = bytes(code == OPEN for code in range(256))
-_ANSWERED: Final = bytes(code in ANSWERS for code in range(256))
 
 
 class Segment(NamedTuple):
@@ -77,7 +77,8 @@ class Subject:
         self.local = local
         self.started: datetime | None = None
         self.round_trip = RoundTrip()
-        self.tally = Tally()
+        self.record = Record()
+        self.tally = self.record.tally
         self.trust = Trust.FULL
         self.backoff = 1
         self.cap = MOST_OUTSTANDING
@@ -88,16 +89,13 @@ class Subject:
         self.doomed: str | None = None
         self.pause = 0.0
         """Seconds for which it is to be left alone from now; whoever waited sets it back."""
-        self.reasons: dict[int, str] = {}
         self.second_look: SecondLook | None = None
-        self.states = bytearray()
         self.size = len(target.ask.only(Protocol.TCP) - _PORT_ZERO)
         self.work: deque[Segment] = deque()
         self.chunks: dict[int, Chunk] = {}
         self.absence = Absence()
         self._scouts: dict[int, Chunk] = {}
         self._looks = array("H")
-        self._rest = array("H")
         self._sentinels = array("H")
         self._looked_outside = False
         self._jury = Jury()
@@ -109,7 +107,7 @@ class Subject:
         """Take the memory it needs and line up the first round."""
         self.started = datetime.now(UTC)
         sentinels, pilots, rest = order(self.target.ask, self.target.first)
-        self.states = bytearray(max(max(part, default=0) for part in (sentinels, pilots, rest)) + 1)
+        self.record.begin(max(max(part, default=0) for part in (sentinels, pilots, rest)))
         self.size = len(sentinels) + len(pilots) + len(rest)
         segments = (Segment(sentinels, "sentinel"), Segment(pilots, "pilot"), Segment(rest))
         self.work = deque(segment for segment in segments if segment.ports)
@@ -117,6 +115,16 @@ class Subject:
         named = len(self.target.first.only(Protocol.TCP))  # they come first in the rest, too
         self._looks = sentinels + pilots + rest[: min(_MOST_LOOKED_AT, max(0, named - len(pilots)))]
         self._named = frozenset(numbers(self.target.first.only(Protocol.TCP)))
+
+    @property
+    def states(self) -> bytearray:
+        """The outcome of each port so far, by number."""
+        return self.record.states
+
+    @property
+    def reasons(self) -> dict[int, str]:
+        """Why odd outcomes are what they are, by port."""
+        return self.record.reasons
 
     # -- what to ask ---------------------------------------------------------------------------------------------
 
@@ -180,7 +188,7 @@ class Subject:
         if self.tally.rounds > 1:
             return self.size
         silent = (self.size - self.tally.answers) * self.tally.rounds
-        return min(self.size, self.tally.answers + (silent + len(self._rest)) // 2)
+        return min(self.size, self.tally.answers + (silent + len(self.record.rest)) // 2)
 
     # -- what it answers -----------------------------------------------------------------------------------------
 
@@ -239,7 +247,24 @@ class Subject:
         if self.trust is Trust.WATCHED and not chunk.watch:
             self._watch_again(array("H", compress(chunk.ports, chunk.codes.translate(_OPENS))))
             chunk.codes = chunk.codes.replace(bytes([OPEN]), bytes([UNASKED]))
-        self._record(chunk)
+        self._take(chunk)
+
+    def _explain(self, chunk: Chunk, said: dict[int, tuple[int, str]]) -> None:
+        kept_in = self.record.explain(chunk, said, watched=self.trust is Trust.WATCHED)
+        if not self.alive and kept_in == len(chunk.codes) and self.states.count(LOCAL) + kept_in >= self._enough:
+            self.doomed = next(iter(chunk.reasons.values()), None)
+            self.work.clear()
+
+    @property
+    def _enough(self) -> int:
+        return min(self.size, _ENOUGH)
+
+    def _take(self, chunk: Chunk) -> None:
+        self.record.take(chunk)
+        if self.alive:
+            self.cap = min(self.cap, MOST_OUTSTANDING)
+        elif chunk.role in _PATIENT:
+            self.cap = _MOST_SILENT
 
     def _ask_swallowed(self, chunk: Chunk) -> None:
         """What is silent is asked again, but not for ever; canaries and looks come again by themselves."""
@@ -259,43 +284,6 @@ class Subject:
         if ports:
             self.work.append(Segment(ports))
 
-    def _explain(self, chunk: Chunk, said: dict[int, tuple[int, str]]) -> None:
-        codes = chunk.codes
-        for index, port in enumerate(chunk.ports):
-            code = codes[index]
-            if code == RESET:
-                codes[index] = CLOSED if self.trust is Trust.WATCHED else OPEN
-            elif code == CLOSED and port in said:
-                codes[index], self.reasons[port] = said[port]
-            elif index in chunk.reasons:
-                self.reasons[port] = chunk.reasons[index]
-        kept_in = codes.count(LOCAL)
-        if not self.alive and kept_in == len(codes) and self.states.count(LOCAL) + kept_in >= min(self.size, _ENOUGH):
-            self.doomed = next(iter(chunk.reasons.values()), None)
-            self.work.clear()
-
-    def _record(self, chunk: Chunk) -> None:
-        states, tally, codes = self.states, self.tally, chunk.codes
-        for port, code in zip(chunk.ports, codes, strict=True):
-            if code != SILENT or states[port] != UNREACHED:
-                states[port] = code
-        answered = sum(codes.translate(_ANSWERED))
-        if answered:
-            self.cap = min(self.cap, MOST_OUTSTANDING)
-        elif chunk.role in _PATIENT and not self.alive:
-            self.cap = _MOST_SILENT
-        opened = codes.count(OPEN)
-        tally.answers += answered
-        tally.opens += opened
-        tally.answered_last += answered
-        tally.kept_in_last += codes.count(LOCAL)
-        if tally.rounds:
-            tally.late += answered
-            tally.late_opens += opened
-        silences = codes.translate(jury.SILENCES)
-        if 1 in silences:
-            self._rest.extend(compress(chunk.ports, silences))
-
     def _judge_sentinels(self, chunk: Chunk) -> None:
         """Whether a finished handshake means anything here."""
         if self.trust is not Trust.FULL:
@@ -305,23 +293,12 @@ class Subject:
         if jury.ROLES.isdisjoint(roles) and (silent := self._jury.recall()):
             self.work.appendleft(Segment(silent, "outsider"))
         if self.trust is Trust.WATCHED:
-            again = array("H", where(self.states, OPEN))
             self._canaries.met_again.clear()
-            for port in again:
-                self.states[port] = UNASKED
-            self.tally.opens -= len(again)
-            self.tally.answers -= len(again)
-            self._watch_again(again)
+            self._watch_again(self.record.forget_opens())
 
     def contradict(self, port: int, code: int, reason: str) -> None:
         """An ICMP message about a port that was taken for closed or silent: refused or unreached, rather."""
-        if port >= len(self.states):
-            return
-        before = self.states[port]
-        if before == CLOSED or (before == SILENT and code in {REFUSED, FOREIGN, UNREACHED, LOCAL}):
-            self.states[port] = code
-            self.reasons[port] = reason
-            self.tally.answers += (code in ANSWERS) - (before in ANSWERS)
+        self.record.contradict(port, code, reason)
 
     @property
     def refused_on_the_way(self) -> bool:
@@ -369,7 +346,7 @@ class Subject:
             self._looked_outside, self._jury = True, Jury()
             self.work.append(Segment(strangers, "outsider"))
             return Next.ANOTHER
-        rest = array("H", (port for port in self._rest if self.states[port] in {SILENT, UNREACHED}))
+        rest = array("H", (port for port in self.record.rest if self.states[port] in {SILENT, UNREACHED}))
         if rest and (self._checks or self._canaries.lost_touch):
             return self._check(rest)
         self._close_books()
@@ -429,7 +406,7 @@ class Subject:
         if self._checks == _MOST_CHECKS or self._troubles > _MOST_TROUBLES:
             return self._done(Next.GONE)
         self._checks += 1
-        self._rest = rest
+        self.record.rest = rest
         self.backoff = min(2 * self.backoff, _MOST_BACKOFF)
         self.pause = SILENT_PAUSE * self._checks
         self.work.append(Segment(chosen(self.states, self._named)[:CHECKS], "check"))
@@ -443,7 +420,7 @@ class Subject:
         self.tally.end_round(seen)
 
     def _next_round(self, rest: array[int]) -> None:
-        self._rest = array("H")
+        self.record.rest = array("H")
         self._attempt += 1
         self.tally.asked_last = self.tally.answered_last = self.tally.kept_in_last = 0
         known = chosen(self.states, self._named) if self.alive else array("H")

@@ -103,7 +103,7 @@ def test_a_machine_that_tracks_nothing_is_not_asked_again(table):
 
 def test_silent_ports_are_taken_out_of_a_chunk_with_their_places():
     subject = Target(host="web", address="192.0.2.10", ask=PortSet.parse("1-4"))
-    chunk = Chunk(1, Subject(subject, "192.0.2.10", None, local=False)._rest, host="192.0.2.10", timeout=1.0)
+    chunk = Chunk(1, Subject(subject, "192.0.2.10", None, local=False).record.rest, host="192.0.2.10", timeout=1.0)
     chunk.ports.extend([1, 2, 3, 4])
     chunk.codes, chunk.reasons = bytearray([SILENT, OPEN, SILENT, LOCAL]), {3: "why"}
     assert list(chunk.take_out(SILENT)) == [1, 3]

@@ -268,7 +268,7 @@ def test_the_arrays_that_hosts_share_stay_as_they_are():
     play(first, lambda port, *_: SILENT if port % 2 else CLOSED)
     assert play(second, lambda *_: CLOSED).closed == PortSet.parse(MANY)
     assert isinstance(second.work, type(first.work))
-    assert array("H") == array("H", second._rest)
+    assert array("H") == array("H", second.record.rest)
 
 
 @pytest.mark.parametrize(("ask", "pauses"), [("1-3000", True), ("1-6000", False)])
