@@ -18,7 +18,7 @@ from auditor.collect.probe.dealing import Dealer
 from auditor.collect.probe.helper import Helper, News
 from auditor.collect.probe.local import Neighbourhood
 from auditor.collect.probe.methods import method_named
-from auditor.collect.probe.pacing import FIRST_WAIT, HASTY_WAIT, RoundTrip, patience, queueing
+from auditor.collect.probe.pacing import FIRST_WAIT, HASTY_WAIT, LATE_WAIT, RoundTrip, patience, queueing
 from auditor.collect.probe.rounds import Next
 from auditor.collect.probe.subject import LOOK
 
@@ -171,6 +171,8 @@ class Campaign:
             return min(ceiling, HASTY_WAIT)
         passes = subject.tally.rounds if subject.alive else min(1, subject.tally.rounds)
         wait = patience(subject.round_trip, self._group, passes, ceiling) * subject.backoff
+        if subject.alive and subject.tally.rounds == 1:
+            wait = max(wait, LATE_WAIT)
         return min(ceiling, max(wait, queueing(subject.outstanding)) if subject.responsive else wait)
 
     def _patience(self) -> float:

@@ -18,7 +18,7 @@ SILENT_PAUSE: Final = 0.25
 SHORT: Final = 4096
 """A round of at most so many ports is over in a moment, and what goes wrong for a moment is not to count as silence
 twice: the second one starts :data:`BREATH` seconds later."""
-BREATH: Final = 0.2
+BREATH: Final = 0.1
 _MISSED: Final = 0.002
 _TAIL: Final = 0.002
 _LIMITED: Final = 0.05

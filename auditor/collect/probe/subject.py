@@ -38,7 +38,7 @@ from auditor.model.ports import PortSet, Protocol
 if TYPE_CHECKING:
     from auditor.model.target import Target
 
-MOST_OUTSTANDING: Final = 16_384
+MOST_OUTSTANDING: Final = 32_768
 _MOST_SILENT: Final = 32_768
 _LEAST_OUTSTANDING: Final = 256
 _TOO_FAST: Final = 0.1

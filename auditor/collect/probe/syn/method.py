@@ -66,7 +66,7 @@ class Syn:
     :raises PermissionError: without CAP_NET_RAW.
     """
 
-    most: ClassVar[int] = 16_384
+    most: ClassVar[int] = 32_768
     a_descriptor_each: ClassVar[bool] = False
 
     def __init__(self, take: Callable[[], Chunk | None], *, window: int) -> None:

@@ -16,7 +16,7 @@ from auditor.collect.probe.conntrack import PAUSE, Tracking
 from auditor.collect.probe.dealing import Dealer
 from auditor.collect.probe.icmp import ROUTE_ERRORS
 from auditor.collect.probe.local import is_local
-from auditor.collect.probe.pacing import RoundTrip, patience
+from auditor.collect.probe.pacing import LATE_WAIT, RoundTrip, patience
 from auditor.collect.probe.udp.meaning import meaning
 from auditor.collect.probe.udp.own import ask_alone
 from auditor.collect.probe.udp.subject import asked
@@ -78,7 +78,8 @@ class Campaign:
 
     def patience(self, subject: Subject, passes: int) -> float:
         """How long an answer of this host may take in this pass, in seconds."""
-        return patience(subject.round_trip, self._group, passes, self._batch.timeout)
+        wait = patience(subject.round_trip, self._group, passes, self._batch.timeout)
+        return min(self._batch.timeout, max(wait, LATE_WAIT)) if passes == 1 else wait
 
     def __iter__(self) -> Iterator[Subject]:
         """Each subject when its verdict is known; those on this machine that need a second look last."""
