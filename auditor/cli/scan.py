@@ -67,7 +67,8 @@ def scan(
         if resume is not None:
             if targets or ports or vantage or only:
                 raise UsageError("--resume goes alone: the snapshot says what is asked, and from where")
-            return _shown(pipeline.resume(resume, limits=limits, save=save, observer=watcher), output)
+            seen = pipeline.resume(resume, limits=limits, save=save, observer=watcher)
+            return _shown(seen, output, save or resume)
         if not targets:
             raise UsageError("name a POLICY, or TARGETs to scan; or a snapshot to go on with, by --resume")
         if _is_policy(targets):
@@ -82,7 +83,7 @@ def scan(
             seen = pipeline.scan_targets(
                 targets, ports or "all", vantage=vantage, limits=limits, save=save, observer=watcher
             )
-        return _shown(seen, output)
+        return _shown(seen, output, save)
 
 
 def _is_policy(targets: list[str]) -> bool:
@@ -91,12 +92,17 @@ def _is_policy(targets: list[str]) -> bool:
     return len(targets) == 1 and (Path(targets[0]).is_file() or targets[0].endswith((".yaml", ".yml")))
 
 
-def _shown(evidence: Evidence, output: given.Shape) -> int:
+def _shown(evidence: Evidence, output: given.Shape, saved: str | None) -> int:
     unknown = False
     lines = _json(evidence) if output is given.Shape.JSON else _text(evidence)
-    for observation, text in lines:
-        typer.echo(text, nl=False)
-        unknown |= observation is not None and bool(observation.unknown)
+    try:
+        for observation, text in lines:
+            typer.echo(text, nl=False)
+            unknown |= observation is not None and bool(observation.unknown)
+    except KeyboardInterrupt:
+        if saved:
+            typer.echo(f"what was seen is in {saved}; go on with: auditor scan --resume {saved}", err=True)
+        raise
     return ExitCode.UNVERIFIED if unknown or not evidence.completion.complete else ExitCode.CONFORMS
 
 

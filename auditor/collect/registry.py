@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from auditor.collect.format import Format, Head
 from auditor.collect.scanners import SCANNERS, is_masscan_xml
 from auditor.errors import EvidenceError, UsageError
+from auditor.files.spare import PARTIAL
 from auditor.model.evidence import Kind
 
 if TYPE_CHECKING:
@@ -216,7 +217,10 @@ def _unlink(path: str) -> None:
 
 
 def _unreadable(source: str, error: OSError | ValueError) -> EvidenceError:
-    return EvidenceError(f"cannot read {source}: {getattr(error, 'strerror', None) or error}")
+    reason = getattr(error, "strerror", None) or error
+    if isinstance(error, FileNotFoundError) and Path(source + PARTIAL).is_file():
+        reason = f"{reason}; a scan that was killed left {source}{PARTIAL}: auditor scan --resume {source}"
+    return EvidenceError(f"cannot read {source}: {reason}")
 
 
 _SNAPSHOT = re.compile(r'\{[^\n]*"auditor"\s*:\s*"snapshot"')

@@ -5,11 +5,11 @@ It answers for every address of 198.51.100.0/24 and 2001:db8:51::/64, port by po
     with Liar("22:open", "1000-1099:icmp/3/13", "0-65535:closed", delay=0.03) as liar:
         ...                                     # scan liar.address and liar.address6
 
-``open`` completes the handshake, ``proxy`` completes it and resets a tenth of a second later, ``closed`` resets,
-``silent`` does nothing; ``icmp/TYPE/CODE`` refuses, and ``router/TYPE/CODE`` does so from another address; ``forged``
-sends what no answer to this segment can be: a reset and a handshake with the wrong acknowledgement, and a refusal of
-a segment that was never sent. ``delay`` holds every answer back for so many seconds, and after so many ``answers``
-it answers no more, except on the ports ``spared``.
+``open`` completes the handshake, ``far`` does so a quarter of a second later, ``proxy`` completes it and resets a tenth
+of a second later, ``closed`` resets, ``silent`` does nothing; ``icmp/TYPE/CODE`` refuses, and ``router/TYPE/CODE`` does
+so from another address; ``forged`` sends what no answer to this segment can be: a reset and a handshake with the wrong
+acknowledgement, and a refusal of a segment that was never sent. ``delay`` holds every answer back for so many seconds,
+and after so many ``answers`` it answers no more, except on the ports ``spared``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OURS = ("203.0.113.66/32", "2001:db8:ffff::66/128")
 _READY = "answering"
 _SET_DEVICE, _TUN, _NO_HEADER = 0x400454CA, 0x0001, 0x1000  # TUNSETIFF, IFF_TUN, IFF_NO_PI: <linux/if_tun.h>
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
-_LATER = 0.1
+_LATER, _FAR = 0.1, 0.25
 
 
 class Liar:
@@ -139,8 +139,8 @@ def answers(to: Segment, action: str) -> list[tuple[float, bytes]]:
         return [(_LATER, tcp(to, _RST | _ACK, to.acknowledged, to.sequence))] if word == "proxy" else []
     if to.flags & (_SYN | _ACK | _RST) != _SYN or word == "silent":
         return []
-    if word in {"open", "proxy"}:
-        return [(0.0, tcp(to, _SYN | _ACK, 1000, to.sequence + 1 & 0xFFFFFFFF))]
+    if word in {"open", "proxy", "far"}:
+        return [(_FAR if word == "far" else 0.0, tcp(to, _SYN | _ACK, 1000, to.sequence + 1 & 0xFFFFFFFF))]
     if word == "closed":
         return [(0.0, tcp(to, _RST | _ACK, 0, to.sequence + 1 & 0xFFFFFFFF))]
     if word == "forged":

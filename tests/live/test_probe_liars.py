@@ -152,3 +152,12 @@ def test_a_host_that_shuts_us_out_but_for_what_the_policy_names_leaves_the_rest_
     assert len(one.closed) >= 590
     assert one.open == PortSet.parse("22,80")
     assert reasons(one) == {LIMITED: one.asked - one.open - one.closed}
+
+
+@pytest.mark.parametrize("method", ["connect", "syn"])
+@pytest.mark.parametrize("rest", ["closed", "silent"])
+def test_a_port_that_is_served_from_far_away_is_found_among_near_ones(lie, look, rest, method):
+    """Its answers come long after those of its host, from which the scanner learns how long to wait."""
+    with lie("22:open", "80:open", "2375:far", "8080:far", f"0-65535:{rest}") as host:
+        for one in look(host.address, host.address6, ask="1-3000,8080", method=method).values():
+            assert one.open == PortSet.parse("22,80,2375,8080")

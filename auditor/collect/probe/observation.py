@@ -189,12 +189,13 @@ def _notes(subject: Subject, silent: PortSet) -> tuple[str, ...]:
     notes = []
     if subject.doomed is not None and subject.absence.doubtful:
         spared = subject.size - (len(subject.states) - subject.states.count(UNASKED))
-        notes.append(
-            f"given up after {subject.absence.looks} looks: {spared:,} of {subject.size:,} ports were not asked"
-        )
+        looks = subject.absence.looks
+        note = f"given up after {looks} look{'s' if looks > 1 else ''}"
+        notes.append(f"{note}: {spared:,} of {subject.size:,} ports were not asked" if spared else note)
     if subject.alive and silent:
         missed = tally.missed(tally.loss_of_opens if subject.verdict is Next.LIMITS_REFUSALS else tally.loss)
-        notes.append(f"loss {tally.loss:.1%}, {tally.rounds} passes, expected opens missed {missed:.3f}")
+        bound = "" if tally.late or tally.lost else "at most "
+        notes.append(f"loss {bound}{tally.loss:.1%}, {tally.rounds} passes, expected opens missed {missed:.3f}")
     if subject.verdict is Next.LIMITS_REFUSALS and subject.limits_refusals_alone:
         notes.append("the host limits its refusals: silent ports are closed or filtered")
     if subject.second_look is not None:

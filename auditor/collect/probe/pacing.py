@@ -11,7 +11,7 @@ FIRST_WAIT = 0.75
 """Seconds to wait for an answer while nothing is known of the way there: a satellite's round trip."""
 HASTY_WAIT = 0.25
 """The same, where a more patient pass is still to come."""
-LATE_WAIT = 0.5
+LATE_WAIT = 0.4
 """Seconds that the second pass waits at least: some ports of a host may be served from far away, through a tunnel or a
 proxy, and the answers of the others tell nothing of that."""
 _FLOOR, _FLOOR_TOP = 0.025, 0.1

@@ -206,3 +206,9 @@ def test_an_empty_device_is_an_empty_file():
 def test_hosts_can_be_read_without_keeping_the_evidence_itself(file):
     assert [seen.address for seen in open_evidence(file(NMAP))] == ["192.0.2.1"]
     assert open_evidence(file(NMAP)).origin.kind is Kind.PROBE
+
+
+def test_what_a_killed_scan_left_is_pointed_at(tmp_path):
+    (tmp_path / "seen.jsonl.partial").write_text("{}\n")
+    with pytest.raises(EvidenceError, match=r"left .*seen\.jsonl\.partial: auditor scan --resume .*seen\.jsonl$"):
+        open_evidence(str(tmp_path / "seen.jsonl"))
