@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from auditor.collect.declarations import DECLARATIONS
 from auditor.collect.format import Format, Head
 from auditor.collect.scanners import SCANNERS, is_masscan_xml
 from auditor.errors import EvidenceError, UsageError
@@ -289,6 +290,7 @@ FORMATS: tuple[Format, ...] = (
     _socket_table("lsof -F", "lsof", "looks_like_fields", "parse_fields"),
     _socket_table("netstat", "netstat"),
     _socket_table("netstat of Windows", "netstat_windows"),
+    *DECLARATIONS,
     *SCANNERS,
 )
 """Every kind of evidence file, asked in this order; each must be sure of itself from the beginning of the file."""

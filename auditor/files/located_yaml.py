@@ -90,18 +90,8 @@ def parse_yaml(
     :raises PolicyError: not YAML, or one of what a policy may not have: duplicate keys, keys that are not text, merge
         keys, tags, a second document, too deep, too many values, an alias inside its own anchor.
     """
-    import yaml
-
-    loader: type[Any] = getattr(yaml, "CLoader", yaml.Loader)
-    builder = _Builder(source, text_tags)
-    try:
-        for event in yaml.parse(source.text, Loader=loader):
-            builder.take(event)
-    except yaml.MarkedYAMLError as error:
-        raise PolicyError([*builder.problems, _syntax_problem(source, error)]) from None
-    except yaml.YAMLError as error:
-        what = f"this is not YAML: {str(error).splitlines()[0]}"
-        raise PolicyError([*builder.problems, Problem(location=source.location(1, 1), message=what)]) from None
+    builder = TreeBuilder(source, text_tags)
+    feed(builder)
     if builder.problems and (repeated is None or builder.unreadable):
         raise PolicyError(builder.problems)
     if repeated is not None:
@@ -111,8 +101,27 @@ def parse_yaml(
     return builder.root
 
 
+def feed(builder: TreeBuilder) -> None:
+    """Let a builder take the events of its source's text, to the end.
+
+    :raises PolicyError: not YAML, or something that the builder refuses.
+    """
+    import yaml
+
+    source = builder.source
+    loader: type[Any] = getattr(yaml, "CLoader", yaml.Loader)
+    try:
+        for event in yaml.parse(source.text, Loader=loader):
+            builder.take(event)
+    except yaml.MarkedYAMLError as error:
+        raise PolicyError([*builder.problems, _syntax_problem(source, error)]) from None
+    except yaml.YAMLError as error:
+        what = f"this is not YAML: {str(error).splitlines()[0]}"
+        raise PolicyError([*builder.problems, Problem(location=source.location(1, 1), message=what)]) from None
+
+
 @dataclass(slots=True)
-class _Frame:
+class Frame:
     """A mapping or sequence that is still open."""
 
     line: int
@@ -120,6 +129,7 @@ class _Frame:
     end: int
     anchor: str | None
     mapping: bool
+    tag: str | None = None
     nodes: list[Located] = field(default_factory=list)
     fields: dict[str, Located] = field(default_factory=dict)
     keys: dict[str, Span] = field(default_factory=dict)
@@ -138,8 +148,11 @@ class _Anchored(NamedTuple):
     height: int
 
 
-class _Builder:
-    """Takes parser events one by one and keeps the tree so far."""
+class TreeBuilder:
+    """Takes parser events one by one and keeps the tree so far.
+
+    It refuses what a policy may not have; readers of other files override that.
+    """
 
     def __init__(self, source: SourceText, text_tags: frozenset[str]) -> None:
         self.source = source
@@ -147,8 +160,8 @@ class _Builder:
         self.problems: list[Problem] = []
         self.unreadable = False
         self._text_tags = text_tags
-        self._stack: list[_Frame] = []
-        self._anchors: dict[str, _Anchored] = {}
+        self.stack: list[Frame] = []
+        self.anchors: dict[str, _Anchored] = {}
         self._nodes = 0
         self._documents = 0
         self._handlers = {
@@ -158,7 +171,7 @@ class _Builder:
             "MappingEndEvent": self._close,
             "SequenceEndEvent": self._close,
             "AliasEvent": self._alias,
-            "DocumentStartEvent": self._document,
+            "DocumentStartEvent": self.document,
         }
 
     def take(self, event: Any) -> None:
@@ -167,60 +180,66 @@ class _Builder:
         if handler:
             handler(event)
 
-    def _document(self, event: Any) -> None:
+    def document(self, event: Any) -> None:
+        """Begin a document."""
         self._documents += 1
         if self._documents > 1:
             self._stop(event, "a second document begins", "one document a file")
 
     def _open(self, event: Any) -> None:
         mark = event.start_mark
-        if len(self._stack) >= MAX_DEPTH:
+        if len(self.stack) >= MAX_DEPTH:
             self._stop(event, f"nested more than {MAX_DEPTH} levels deep")
         self._refuse_as_key(event, "a list or a mapping")
-        self._refuse_tag(event)
+        self.refuse_tag(event)
         mapping = type(event).__name__ == "MappingStartEvent"
-        frame = _Frame(mark.line + 1, mark.column + 1, mark.column + 2, event.anchor, mapping)
+        frame = Frame(mark.line + 1, mark.column + 1, mark.column + 2, event.anchor, mapping, event.tag)
         if event.anchor:
-            self._anchors[event.anchor] = _Anchored(None, 0, 0)
-        self._stack.append(frame)
+            self.anchors[event.anchor] = _Anchored(None, 0, 0)
+        self.stack.append(frame)
 
     def _close(self, event: Any) -> None:
-        frame = self._stack.pop()
+        frame = self.stack.pop()
         mark = event.end_mark
         if mark.line + 1 == frame.line and mark.column > event.start_mark.column:  # the bracket of a flow node
             frame.end = mark.column + 1
         span = Span(frame.line, frame.column, frame.end)
-        if frame.mapping:
-            data: Any = {key: node.data for key, node in frame.fields.items()}
-            node = Located(data, span, self.source, frame.fields, frame.keys)
-        else:
-            data = [node.data for node in frame.nodes]
-            node = Located(data, span, self.source, items=tuple(frame.nodes))
+        node = self.close(frame, span)
         if frame.anchor:
-            self._anchors[frame.anchor] = _Anchored(node, frame.size, frame.height)
+            self.anchors[frame.anchor] = _Anchored(node, frame.size, frame.height)
         self._count(event, 1)
         self._add(node, frame.size, frame.height)
 
+    def close(self, frame: Frame, span: Span) -> Located:
+        """Make the value of a mapping or sequence that is complete."""
+        if frame.mapping:
+            data = {key: node.data for key, node in frame.fields.items()}
+            return Located(data, span, self.source, frame.fields, frame.keys)
+        return Located([node.data for node in frame.nodes], span, self.source, items=tuple(frame.nodes))
+
+    def scalar(self, event: Any) -> Any:
+        """Make the plain value of a scalar."""
+        return resolve(event.value) if event.implicit[0] else event.value
+
     def _scalar(self, event: Any) -> None:
         start, end = event.start_mark, event.end_mark
-        self._refuse_tag(event)
+        self.refuse_tag(event)
         line, column = start.line + 1, start.column + 1
         last = end.column + 1 if end.line == start.line else len(self.source.line(line) or "") + 1
         text: str = event.value
         if event.style == '"' and _SURROGATE.search(text):
             self._stop(event, "found half of a surrogate pair", "a Unicode character")
-        plain = event.implicit[0]
-        node = Located(_resolve(text) if plain else text, Span(line, column, last), self.source)
+        node = Located(self.scalar(event), Span(line, column, last), self.source)
         if event.anchor:
-            self._anchors[event.anchor] = _Anchored(node, 1, 0)
-        if self._stack and self._stack[-1].mapping and not self._stack[-1].wants_value:
-            self._take_key(node, text)
+            self.anchors[event.anchor] = _Anchored(node, 1, 0)
+        if self.stack and self.stack[-1].mapping and not self.stack[-1].wants_value:
+            self.take_key(node, text)
         else:
             self._count(event, 1)
             self._add(node, 1, 0)
 
     def _alias(self, event: Any) -> None:
-        anchored = self._anchors.get(event.anchor)
+        anchored = self.anchors.get(event.anchor)
         if anchored is None:
             self._stop(
                 event, f"the alias '*{event.anchor}' stands for nothing", f"an anchor '&{event.anchor}' above it"
@@ -228,24 +247,29 @@ class _Builder:
         if anchored.node is None:
             self._stop(event, f"the alias '*{event.anchor}' stands for something that it is itself inside")
         self._refuse_as_key(event, "an alias")
-        if len(self._stack) + anchored.height > MAX_DEPTH:
+        if len(self.stack) + anchored.height > MAX_DEPTH:
             self._stop(event, f"nested more than {MAX_DEPTH} levels deep")
         self._count(event, anchored.size)
         self._add(anchored.node, anchored.size, anchored.height)
 
-    def _take_key(self, node: Located, text: str) -> None:
-        frame = self._stack[-1]
+    def take_key(self, node: Located, text: str) -> None:
+        """Take a scalar as the key of the innermost mapping."""
+        frame = self.stack[-1]
         frame.wants_value, frame.key, frame.key_span = True, None, node.span
         self._widen(frame, node.span)
         if not isinstance(node.data, str):
             self._report(node.location, f"the key {text or 'null'} is not text", f'"{text}" in quotes')
         elif text == "<<":
-            self._report(node.location, "merge keys ('<<') are not supported", "the keys written out")
+            self.take_merge(node)
         elif text in frame.keys:
             message = f"the key '{text}' is here twice; first in line {frame.keys[text].line}"
-            self._note(Problem(location=node.location, message=message))
+            self.note(Problem(location=node.location, message=message))
         else:
             frame.key = text
+
+    def take_merge(self, node: Located) -> None:
+        """Take ``<<`` as a key."""
+        self._report(node.location, "merge keys ('<<') are not supported", "the keys written out")
 
     def _count(self, event: Any, size: int) -> None:
         self._nodes += size
@@ -253,10 +277,10 @@ class _Builder:
             self._stop(event, f"more than {MAX_NODES:,} values, aliases counted as often as they are used")
 
     def _add(self, node: Located, size: int, height: int) -> None:
-        if not self._stack:
-            self.root = node
+        if not self.stack:
+            self.finish(node)
             return
-        frame = self._stack[-1]
+        frame = self.stack[-1]
         frame.size += size
         frame.height = max(frame.height, height + 1)
         if not frame.mapping:
@@ -265,7 +289,11 @@ class _Builder:
             node = self._take_value(frame, node)
         self._widen(frame, node.span)
 
-    def _take_value(self, frame: _Frame, node: Located) -> Located:
+    def finish(self, node: Located) -> None:
+        """Take the value of a whole document."""
+        self.root = node
+
+    def _take_value(self, frame: Frame, node: Located) -> Located:
         frame.wants_value = False
         key, key_span = frame.key, frame.key_span
         if key is None or key_span is None:
@@ -277,15 +305,16 @@ class _Builder:
         return node
 
     @staticmethod
-    def _widen(frame: _Frame, span: Span) -> None:
+    def _widen(frame: Frame, span: Span) -> None:
         if span.line == frame.line and span.end > frame.end:
             frame.end = span.end
 
     def _refuse_as_key(self, event: Any, what: str) -> None:
-        if self._stack and self._stack[-1].mapping and not self._stack[-1].wants_value:
+        if self.stack and self.stack[-1].mapping and not self.stack[-1].wants_value:
             self._stop(event, f"a key is {what}", "text")
 
-    def _refuse_tag(self, event: Any) -> None:
+    def refuse_tag(self, event: Any) -> None:
+        """Note a tag that is not passed over."""
         if event.tag is not None and event.tag not in self._text_tags:
             shown = event.tag.replace("tag:yaml.org,2002:", "!!")
             place = self.source.location(event.start_mark.line + 1, event.start_mark.column + 1)
@@ -293,9 +322,10 @@ class _Builder:
 
     def _report(self, place: Location, message: str, expected: str | None = None) -> None:
         self.unreadable = True
-        self._note(Problem(location=place, message=message, expected=expected))
+        self.note(Problem(location=place, message=message, expected=expected))
 
-    def _note(self, problem: Problem) -> None:
+    def note(self, problem: Problem) -> None:
+        """Keep a problem; too many end the reading."""
         self.problems.append(problem)
         if len(self.problems) >= MAX_PROBLEMS:
             raise PolicyError(self.problems)
@@ -305,7 +335,8 @@ class _Builder:
         raise PolicyError([*self.problems, Problem(location=place, message=message, expected=expected)])
 
 
-def _resolve(text: str) -> Any:
+def resolve(text: str) -> Any:
+    """Read a plain scalar: none, a truth, a decimal integer, or the text that it is."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] in "-0123456789" and _INTEGER.fullmatch(text):

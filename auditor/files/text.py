@@ -54,6 +54,14 @@ class SourceText:
             snippet = None
         return Location(file=self.file, line=line, column=column, end_column=end, snippet=snippet)
 
+    def require_printable(self) -> None:
+        """Refuse control characters.
+
+        :raises PolicyError: the first one, with where it stands.
+        """
+        if found := _FORBIDDEN.search(self.text):
+            _refuse_character(self, found)
+
     def place(self, index: int) -> Location:
         """The place of the character at ``index`` in the text, counted from 0."""
         breaks = list(_BREAK.finditer(self.text, 0, index))
@@ -68,7 +76,7 @@ def read_text(path: Path, shown: str, *, limit: int = MAX_BYTES) -> SourceText:
 
     :raises PolicyError: no such file, no permission, not a regular file or pipe, too large, empty, not text.
     """
-    raw = _read_bytes(path, shown, limit)
+    raw = read_bytes(path, shown, limit)
     if not raw.removeprefix(codecs.BOM_UTF8).strip():
         _refuse(Location(file=shown), "the file is empty")
     return decode_text(raw, shown)
@@ -86,12 +94,32 @@ def decode_text(raw: bytes, shown: str) -> SourceText:
     except UnicodeDecodeError as error:
         _refuse_bytes(raw, error.start, shown)
     source = SourceText(shown, text.removeprefix("\ufeff"), hashlib.sha256(raw).hexdigest())
-    if found := _FORBIDDEN.search(source.text):
-        _refuse_character(source, found)
+    source.require_printable()
     return source
 
 
-def _read_bytes(path: Path, shown: str, limit: int) -> bytes:
+def decode_other(raw: bytes, shown: str) -> SourceText:
+    """Decode another tool's file: UTF-8, or UTF-16 that begins with its mark; control characters are let through.
+
+    :raises PolicyError: neither of both, or empty.
+    """
+    wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        text = raw.decode("utf-16" if wide else "utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        if wide:
+            _refuse(Location(file=shown), f"the file is not valid UTF-16 at offset {error.start}", "UTF-8 text")
+        _refuse_bytes(raw, error.start, shown)
+    if not text.strip():
+        _refuse(Location(file=shown), "the file is empty")
+    return SourceText(shown, text, hashlib.sha256(raw).hexdigest())
+
+
+def read_bytes(path: Path, shown: str, limit: int) -> bytes:
+    """Read a regular file or pipe of at most ``limit`` bytes.
+
+    :raises PolicyError: no such file, no permission, not a regular file or pipe, too large.
+    """
     try:
         status = path.stat()
         _refuse_kind(status.st_mode, shown)

@@ -1,0 +1,29 @@
+"""Files that declare what will be published, told apart by their beginning: a part of the registry's table."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from auditor.collect.format import Format, Head
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from auditor.model.evidence import Evidence
+
+
+def declared(name: str, module: str, matches: Callable[[Head], bool]) -> Format:
+    """Make the entry of a kind of file from the module that reads it: the one in ``declared`` that has ``parse``."""
+
+    def opened(path: str, source: str) -> Evidence:
+        from auditor.collect.declared.file import DeclaredFile
+
+        parse: Any = import_module(f"auditor.collect.declared.{module}").parse
+        return DeclaredFile(path, source=source, tool=name, parse=parse)
+
+    return Format(name=name, matches=matches, open=opened)
+
+
+DECLARATIONS: tuple[Format, ...] = ()
+"""What engines, orchestrators, plans and firewalls are given. Each must be sure of itself."""
