@@ -6,6 +6,7 @@ Strongest first:
 2. A name, a DNS name or an alias, letter case and a trailing dot aside, and only if the policy does not know the
    address: names come from PTR records, and whoever answers at an address writes those. For the same reason a name
    does not count for a host that declares literal addresses alone, when the observation has another address.
+   Files that declare what will be published may give addresses among the names; those count last.
 3. For evidence that names no host: the caller's ``--host``, the evidence's own header, the name of the machine
    that a socket table was read on.
 
@@ -83,12 +84,25 @@ class Attribution:
         if address is None and observation.host is None:
             return Attributed(host=self._nameless(names, origin))
         host = self._scanned(observation, origin) or self._by_address(address) or self._by_name(address, names)
+        if host is None and address is None and origin.kind is Kind.DECLARED:
+            address, host = self._by_declared_address(names)
         if host is None and address is None and origin.kind is not Kind.PROBE:
             host = self._default  # the machine's own idea of its name
         if host is not None:
             text = None if address is None else str(address)
             return Attributed(host=host, member=text if host.is_network else None, address=text)
         return Unattributed(name=str(address) if address is not None else names[0])
+
+    def _by_declared_address(self, names: tuple[str, ...]) -> tuple[Address, Host] | tuple[None, None]:
+        """Return the first of the addresses among names that the policy knows, and its host."""
+        for name in names:
+            try:
+                address = parse_address(name)
+            except ValueError:
+                continue
+            if host := self._by_address(address):
+                return address, host
+        return None, None
 
     def _index_addresses(self, host: Host, networks: dict[int, dict[int, Host]]) -> None:
         for address in host.addresses:

@@ -153,8 +153,10 @@ class Gathered:
             self._attributed.add(run)
             held = _Held(observation=observation, run=run, address=subject.address, vantage=vantage)
             self._store.add(subject.host.name, subject.member, held)
-        elif shown := shown_open(observation):
-            self._note_unknown(subject.name, vantage, observation, shown, origin.source)
+            return
+        shown = shown_open(observation)
+        if shown or (observation.unknown and origin.kind is Kind.DECLARED):
+            self._note_unknown(subject.name, vantage, observation, shown, origin)
 
     def _vantage_of(self, observation: Observation | None, origin: Origin) -> str | None:
         vantage = _own_vantage(observation, origin) or self._vantage
@@ -176,14 +178,30 @@ class Gathered:
         return vantage
 
     def _note_unknown(
-        self, name: str, vantage: str | None, observation: Observation, shown: PortSet, source: str
+        self, name: str, vantage: str | None, observation: Observation, shown: PortSet, origin: Origin
     ) -> None:
+        source = origin.source
+        unknown = observation.unknown if origin.kind is Kind.DECLARED else ()
         names = tuple(filter(None, (observation.host, *observation.names)))
         opening = next(iter(observation.openings), None)
-        fresh = UnknownHost(name=name, vantage=vantage, open=shown, names=names, sources=(source,), opening=opening)
+        fresh = UnknownHost(
+            name=name,
+            vantage=vantage,
+            open=shown,
+            names=names,
+            sources=(source,),
+            opening=opening,
+            unknown=unknown,
+        )
         if (known := self.unknown.get((name, vantage))) is not None:
             sources = known.sources if source in known.sources else (*known.sources, source)
-            fresh = replace(known, open=known.open | shown, sources=sources, opening=known.opening or opening)
+            fresh = replace(
+                known,
+                open=known.open | shown,
+                sources=sources,
+                opening=known.opening or opening,
+                unknown=(*known.unknown, *unknown),
+            )
         self.unknown[name, vantage] = fresh
 
     def _pieces(self, held: Iterable[_Held]) -> tuple[Piece, ...]:
@@ -236,8 +254,10 @@ def shown_open(observation: Observation) -> PortSet:
     reachable = [
         one.port for one in observation.sockets if one.scope is Scope.NETWORK and one.netns is None and not one.client
     ]
-    if reachable or observation.openings:
-        found |= PortSet.of(*reachable, *(opening.port for opening in observation.openings))
+    if reachable:
+        found |= PortSet.of(*reachable)
+    if observation.openings:
+        found |= PortSet(bounds for opening in observation.openings for bounds in opening.ports.ranges())
     return found or NO_PORTS
 
 

@@ -2,46 +2,41 @@
 
 An opening reaches everyone in its sources. Vantages may overlap (an office lies inside the internet), so each address
 counts for the narrowest vantage that holds it. A permission covers all networks of its vantage; one without ``from``
-covers every source. One opening is one finding: forbidden, else permitted nowhere, else too wide.
+covers every source. One opening is one finding: forbidden, else permitted nowhere, else too wide. A range is judged
+in parts, one for all ports of which the policy says the same.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
-from auditor.findings.catalogue import FORBIDDEN_OPEN, TOO_WIDE, UNEXPECTED_OPEN
-from auditor.findings.conditions import permitting
-from auditor.findings.making import Draft, expired_at, live_exception, plain
-from auditor.findings.views import denying, named
+from auditor.findings.declared_drafts import (
+    IPV4,
+    Place,
+    bound_too_wide,
+    forbidden,
+    is_everyone,
+    too_wide,
+    unexpected,
+)
+from auditor.findings.making import plain
+from auditor.findings.parts import parts_of
 from auditor.model.network import EVERYWHERE, LOOPBACK, NOWHERE, NetworkSet
 from auditor.model.observed import Gap
 from auditor.model.policy import LOCAL, AddressKind
+from auditor.model.ports import NO_PORTS, PortSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from auditor.findings.making import Draft
+    from auditor.findings.parts import Part
     from auditor.model.evidence import Opening
-    from auditor.model.expectation import Clause, Expectation, Expecting
+    from auditor.model.expectation import Expecting
     from auditor.model.observed import Declared
     from auditor.model.policy import Host, Policy
-    from auditor.model.ports import Port
-
-_IPV4 = NetworkSet.parse("0.0.0.0/0")
-_NETWORKS_SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A vantage as openings meet it: all its networks, and the part that no narrower vantage has.
-
-    ``networks`` None: the policy names the vantage and does not say where it is.
-    """
-
-    name: str | None
-    networks: NetworkSet | None
-    own: NetworkSet
-    expectation: Expectation
 
 
 class OpeningJudge:
@@ -60,10 +55,13 @@ class OpeningJudge:
 
     def drafts(self, host: Host, declared: Iterable[Declared]) -> Iterator[Draft]:
         """Yield what is published against the policy, one finding an opening."""
+        places, local = self._places(host), self._expecting.expectation(host, LOCAL)
+        said = [*(place.expectation for place in places), local]
         for piece in declared:
             for opening in piece.openings:
-                if (draft := self._judge(host, opening, piece.source)) is not None:
-                    yield draft
+                for part in parts_of(opening, said):
+                    if (draft := self._judge(host, part, piece.source, places)) is not None:
+                        yield draft
 
     def unsettled(self, host: Host, declared: Iterable[Declared]) -> Iterator[Gap]:
         """Yield what the files leave unsaid: a value known only later, a variable that is not set, a file cut short."""
@@ -73,20 +71,26 @@ class OpeningJudge:
                 ports = unknown.ports - expectation.permitted - expectation.excepted
                 if ports or not unknown.ports:
                     yield Gap(ports=ports, reason=unknown.reason)
+            yield from self._unplaced(host, piece)
             if piece.broken:
                 yield Gap(reason=piece.broken)
 
-    def _judge(self, host: Host, opening: Opening, source: str) -> Draft | None:
+    def _judge(self, host: Host, part: Part, source: str, places: Sequence[Place]) -> Draft | None:
+        opening = part.opening
         if opening.bind and opening.bind <= LOOPBACK:
-            return self._judge_local(host, opening, source)
+            return self._judge_local(host, part, source)
+        if opening.group is not None and opening.sources is None:
+            return _judge_unplaced(host, part, source, places)
         sources = _reaching(host, opening)
-        return self._judge_reached(host, opening, source, sources) if sources else None
+        return self._judge_reached(host, part, source, sources, places) if sources else None
 
-    def _judge_reached(self, host: Host, opening: Opening, source: str, sources: NetworkSet) -> Draft | None:
-        port, places = opening.port, self._places(host)
+    def _judge_reached(
+        self, host: Host, part: Part, source: str, sources: NetworkSet, places: Sequence[Place]
+    ) -> Draft | None:
+        port = part.port
         seeing = [place for place in places if _sees(place, sources)]
         if denied := [place for place in seeing if port in place.expectation.forbidden]:
-            return _forbidden(host, opening, source, [place.expectation for place in denied])
+            return forbidden(host, part, source, [place.expectation for place in denied])
         anywhere = next(place.expectation for place in places if place.name is None)
         permits = [place for place in places if port in place.expectation.permitted]
         refusing = [place.expectation for place in seeing if place not in permits] or [anywhere]
@@ -96,18 +100,35 @@ class OpeningJudge:
                 return None
             near = [place for place in permits if place.networks and not place.networks.isdisjoint(sources)]
             if not near:
-                return _unexpected(host, opening, source, refusing)
-            return _too_wide(host, opening, source, near, refusing)
-        return _bound_too_wide(host, opening, source, [place.expectation for place in permits])
+                return unexpected(host, part, source, refusing)
+            return too_wide(host, part, source, near, refusing)
+        return bound_too_wide(host, part, source, [place.expectation for place in permits])
 
-    def _judge_local(self, host: Host, opening: Opening, source: str) -> Draft | None:
+    def _unplaced(self, host: Host, piece: Declared) -> Iterator[Gap]:
+        """Yield what is published to a group of unknown networks, where the policy permits some networks alone."""
+        places = self._places(host)
+        for opening in piece.openings:
+            if opening.group is None or opening.sources is not None:
+                continue
+            doubtful = opening.ports & _union(place.expectation.permitted for place in places)
+            for place in places:
+                doubtful -= place.expectation.excepted
+            denied = settled = opening.ports
+            for place in places:
+                denied &= place.expectation.forbidden
+                settled &= place.expectation.permitted
+            if doubtful := doubtful - denied - settled:
+                reason = f"published to {plain(opening.group)}, and whether these are where it is allowed is not known"
+                yield Gap(ports=doubtful, reason=reason)
+
+    def _judge_local(self, host: Host, part: Part, source: str) -> Draft | None:
         if LOCAL not in self._policy.vantage_names:
             return None
         expectation = self._expecting.expectation(host, LOCAL)
-        if opening.port in expectation.forbidden:
-            return _forbidden(host, opening, source, [expectation], vantage=LOCAL)
-        if opening.port not in expectation.permitted:
-            return _unexpected(host, opening, source, [expectation], vantage=LOCAL)
+        if part.port in expectation.forbidden:
+            return forbidden(host, part, source, [expectation], vantage=LOCAL)
+        if part.port not in expectation.permitted:
+            return unexpected(host, part, source, [expectation], vantage=LOCAL)
         return None
 
     def _places(self, host: Host) -> list[Place]:
@@ -140,11 +161,7 @@ def _own_part(networks: NetworkSet, others: Iterable[NetworkSet]) -> NetworkSet:
 
 def _sees(place: Place, sources: NetworkSet) -> bool:
     """Whether the vantage is among the sources; one of unknown networks is among *everyone*."""
-    return _is_everyone(sources) if place.networks is None else not place.own.isdisjoint(sources)
-
-
-def _is_everyone(sources: NetworkSet) -> bool:
-    return sources >= _IPV4 or sources >= EVERYWHERE - _IPV4
+    return is_everyone(sources) if place.networks is None else not place.own.isdisjoint(sources)
 
 
 def _covered(sources: NetworkSet, permits: Sequence[Place]) -> bool:
@@ -164,116 +181,25 @@ def _reaching(host: Host, opening: Opening) -> NetworkSet:
         addresses = host.networks or EVERYWHERE
     if opening.bind:
         addresses = opening.bind
-    if addresses <= _IPV4:
-        return sources & _IPV4
-    return sources - _IPV4 if addresses.isdisjoint(_IPV4) else sources
+    if addresses <= IPV4:
+        return sources & IPV4
+    return sources - IPV4 if addresses.isdisjoint(IPV4) else sources
 
 
-def _forbidden(
-    host: Host, opening: Opening, source: str, denying_from: Sequence[Expectation], vantage: str | None = None
-) -> Draft:
-    clause = denying(denying_from[0], opening.port)
-    message = f"{opening.port} of {host.name} is published {_whom(opening)} and {named(clause)} forbids it"
-    return _draft(
-        host, opening, source, FORBIDDEN_OPEN, denying_from, message, "do not publish it", clause, vantage=vantage
-    )
+def _union(sets: Iterable[PortSet]) -> PortSet:
+    return reduce(or_, sets, NO_PORTS)
 
 
-def _unexpected(
-    host: Host, opening: Opening, source: str, refusing: Sequence[Expectation], vantage: str | None = None
-) -> Draft:
-    message = f"{opening.port} of {host.name} is published {_whom(opening)} and nothing allows it"
-    advice = f"do not publish it, bind it to loopback, or allow it in a rule: allow: [{opening.port}]"
-    return _draft(host, opening, source, UNEXPECTED_OPEN, refusing, message, advice, None, vantage=vantage)
+def _judge_unplaced(host: Host, part: Part, source: str, places: Sequence[Place]) -> Draft | None:
+    """Judge what is published to a group that may be anywhere: only what holds wherever it is can be said."""
+    said = [place.expectation for place in places]
+    if all(part.port in one.forbidden for one in said):
+        return forbidden(host, part, source, said)
+    if not any(part.port in one.permitted for one in said):
+        return unexpected(host, part, source, said)
+    return None
 
 
-def _too_wide(
-    host: Host, opening: Opening, source: str, near: Sequence[Place], refusing: Sequence[Expectation]
-) -> Draft:
-    clause = next(iter(permitting(near[0].expectation, opening.port)), None)
-    allowed = " and ".join(_described(place) for place in near)
-    message = f"{opening.port} of {host.name} is published {_whom(opening)}, and {named(clause)} allows {allowed} alone"
-    advice = "narrow the sources to those that the rule allows"
-    return _draft(
-        host, opening, source, TOO_WIDE, refusing, message, advice, clause, expected=f"published to {allowed}"
-    )
-
-
-def _bound_too_wide(host: Host, opening: Opening, source: str, expectations: Sequence[Expectation]) -> Draft | None:
-    """Hold the published address against ``bind`` conditions; items are alternatives, and one that fits is enough."""
-    clauses = [clause for one in expectations for clause in permitting(one, opening.port)]
-    bind = opening.bind if opening.bind is not None else EVERYWHERE
-    if any(_binds(clause) is None or bind <= (_binds(clause) or NOWHERE) for clause in clauses):
-        return None
-    clause = clauses[0]
-    wanted = clause.conditions.bind_text if clause.conditions and clause.conditions.bind_text else str(_binds(clause))
-    on = "all addresses" if opening.bind is None else _shown(opening.bind)
-    message = f"{opening.port} of {host.name} is published on {on}, and {named(clause)} wants it bound to {wanted}"
-    advice = "publish it on the address that the rule names"
-    return _draft(host, opening, source, TOO_WIDE, expectations, message, advice, clause, expected=f"bound to {wanted}")
-
-
-def _binds(clause: Clause) -> NetworkSet | None:
-    return clause.conditions.bind if clause.conditions else None
-
-
-def _draft(
-    host: Host,
-    opening: Opening,
-    source: str,
-    check: str,
-    offended: Sequence[Expectation],
-    message: str,
-    advice: str,
-    clause: Clause | None,
-    *,
-    expected: str = "not published",
-    vantage: str | None = None,
-) -> Draft:
-    """Draft the finding; it is lifted if an exception does so wherever the opening offends."""
-    port = opening.port
-    lifting = [live_exception(one, port) for one in offended]
-    expired = [item for one in offended for item in expired_at(one, port)]
-    where = clause or next(iter(expired), None)
-    what = f" ({plain(opening.what)})" if opening.what else ""
-    return Draft(
-        check=check,
-        host=host.name,
-        address=None if opening.bind is None else _shown(opening.bind),
-        port=port,
-        vantage=vantage,
-        expected=expected,
-        actual=f"published {_whom(opening)}{what}",
-        message=message,
-        help=advice,
-        policy_location=where.location if where else host.location,
-        source_location=opening.location,
-        rule=clause.rule if clause else None,
-        exception=lifting[0] if all(lifting) else None,
-        expired=tuple(dict.fromkeys(item.exception for item in expired if item.exception)),
-        evidence=(source,),
-    )
-
-
-def _whom(opening: Opening) -> str:
-    if opening.bind and opening.bind <= LOOPBACK:
-        return f"on {_shown(opening.bind)}"
-    if opening.sources is None or _is_everyone(opening.sources):
-        return "to everyone"
-    return f"to {_shown(opening.sources)}"
-
-
-def _described(place: Place) -> str:
-    if place.name is None:
-        return "other places"
-    return place.name if place.networks is None else f"{place.name} ({_shown(place.networks)})"
-
-
-def _shown(networks: NetworkSet) -> str:
-    items = str(networks).split(",")
-    return ", ".join(items[:_NETWORKS_SHOWN]) + (", …" if len(items) > _NETWORKS_SHOWN else "")
-
-
-def published(declared: Iterable[Declared]) -> Iterator[Port]:
-    """Yield every port that the files publish."""
-    return (opening.port for piece in declared for opening in piece.openings)
+def published(declared: Iterable[Declared]) -> PortSet:
+    """Return every port that the files publish."""
+    return PortSet(bounds for piece in declared for opening in piece.openings for bounds in opening.ports.ranges())

@@ -21,7 +21,6 @@ from auditor.findings.usage import Usage
 from auditor.findings.views import differences, rule_on_conditions, unsettled, watched_ports
 from auditor.model.evidence import Kind
 from auditor.model.observed import Gap
-from auditor.model.ports import PortSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from auditor.model.findings import EvidenceUsed, Finding, HostResult, NotAssessed, Unverified
     from auditor.model.observed import NetworkRow, Reconciled, UnknownHost, View
     from auditor.model.policy import Policy, Rule
+    from auditor.model.ports import PortSet
 
 _REMEMBERED = 4096
 
@@ -81,10 +81,14 @@ class Judge:
         ``idle`` is the evidence that said nothing of any host of the policy. Where it broke off, hosts missing from
         probes and socket tables are told already; files leave no trace elsewhere.
         """
-        strangers = (unknown_host(one, self._policy) for one in unknown)
+        met = tuple(unknown)
+        strangers = (unknown_host(one, self._policy) for one in met if one.open)
         return Judged(
             findings=self._finished((*strangers, *housekeeping(self._policy, self._usage, self._today))),
-            unverified=tuple(rows.cut_short(self._policy, used) for used in idle if _is_cut_short(used)),
+            unverified=(
+                *(rows.unsaid(self._policy, one, gap) for one in met for gap in one.unknown),
+                *(rows.cut_short(self._policy, used) for used in idle if _is_cut_short(used)),
+            ),
             not_assessed=tuple(self._remarks.not_assessed(self._openings.vague)),
         )
 
@@ -115,7 +119,7 @@ class Judge:
         gaps = tuple(
             rows.unverified(host, reconciled.member, None, gap) for gap in self._openings.unsettled(host, declared)
         )
-        ports = PortSet.of(*published(declared))
+        ports = published(declared)
         return Judged(
             findings=findings,
             unverified=gaps,

@@ -11,8 +11,9 @@ from auditor.model.ports import ALL_TCP, ALL_UDP, NO_PORTS, PortSet
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from auditor.model.evidence import Unknown
     from auditor.model.findings import EvidenceUsed, Finding, Requirement
-    from auditor.model.observed import Gap, NetworkRow, View
+    from auditor.model.observed import Gap, NetworkRow, UnknownHost, View
     from auditor.model.policy import Host, Policy
 
 _NAMES_SHOWN = 3
@@ -80,6 +81,16 @@ def unverified(host: Host, member: str | None, vantage: str | None, gap: Gap) ->
         ports=gap.ports,
         reason=gap.reason,
         policy_location=host.location,
+    )
+
+
+def unsaid(policy: Policy, stranger: UnknownHost, unknown: Unknown) -> Unverified:
+    """Make the line of what a file leaves unsaid of something that the policy does not know."""
+    return Unverified(
+        host=stranger.name,
+        ports=unknown.ports,
+        reason=unknown.reason,
+        policy_location=policy.hosts_location,
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.findings.conditions import held_inward, may_be_inward, permitting
+from auditor.findings.conditions import held_inward, may_be_inward
+from auditor.findings.declared import published
 from auditor.model.expectation import Effect
 from auditor.model.ports import NO_PORTS
 
@@ -107,9 +108,12 @@ class Usage:
 
     def _note_openings(self, reconciled: Reconciled) -> None:
         expectation = self._expecting.network_expectation(reconciled.host)
-        for piece in reconciled.declared:
-            for opening in piece.openings:
-                self._busy.update(id(clause.item) for clause in permitting(expectation, opening.port))
+        opened = published(reconciled.declared)
+        self._busy.update(
+            id(clause.item)
+            for clause in expectation.clauses
+            if clause.effect in (Effect.REQUIRE, Effect.ALLOW) and not clause.ports.isdisjoint(opened)
+        )
 
 
 def _doubtful(view: View) -> PortSet | None:

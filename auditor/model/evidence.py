@@ -114,14 +114,25 @@ class Socket:
 class Opening:
     """A port that a file or an engine will publish, and to whom.
 
-    ``bind`` is the address it is published on (None: all); ``sources`` who may reach it (None: unlimited).
+    ``last`` makes it a range: the number of its last port. ``bind`` is the address it is published on (None: all);
+    ``sources`` who may reach it (None: unlimited). Where a file names them by what they are (``members of
+    aws_security_group.app``) ``group`` says so: then nobody else may, and they are somewhere inside ``sources`` (None:
+    nobody knows where).
     """
 
     port: Port
+    last: int | None = None
     bind: NetworkSet | None = None
     sources: NetworkSet | None = None
+    group: str | None = None
     what: str | None = None
     location: Location | None = None
+
+    @property
+    def ports(self) -> PortSet:
+        """All the ports that it opens."""
+        number, protocol = self.port.number, self.port.protocol
+        return PortSet.span(number, number if self.last is None else self.last, protocol)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,3 +128,5 @@ class UnknownHost:
     sources: tuple[str, ...] = ()
     opening: Opening | None = None
     """The first declared one, where a file publishes it."""
+    unknown: tuple[Unknown, ...] = ()
+    """What a file that publishes leaves unsaid of it."""

@@ -195,10 +195,13 @@ def _socket(fields: Fields) -> Socket:
 
 def _opening(fields: Fields) -> Opening:
     location = _typed(fields, "location", dict)
+    first, last = _port_range(fields)
     return Opening(
-        port=_port(fields),
+        port=first,
+        last=last,
         bind=_networks(fields, "bind"),
         sources=_networks(fields, "sources"),
+        group=_text(fields, "group"),
         what=_text(fields, "what"),
         location=None if location is None else _location(location),
     )
@@ -221,6 +224,20 @@ def _port(fields: Fields) -> Port:
     except ValueError:
         msg = f'"port" is {text!r:.60}, which is not a port such as "443/tcp"'
         raise ValueError(msg) from None
+
+
+def _port_range(fields: Fields) -> tuple[Port, int | None]:
+    """Read one port, or one range of ports: its first, and the number of its last."""
+    text = fields.get("port")
+    if not isinstance(text, str) or "-" not in text:
+        return _port(fields), None
+    low, high = next(_ports("port", text).ranges())
+    ports = PortSet(((low, high),))
+    first = next(iter(ports))
+    if str(ports) != text:
+        msg = f'"port" is {text!r:.60}, which is not a range of ports such as "8000-8010/tcp"'
+        raise ValueError(msg)
+    return first, first.number + high - low
 
 
 def _ports(name: str, text: str, protocol: Protocol = Protocol.TCP) -> PortSet:

@@ -131,9 +131,10 @@ def _socket(socket: Socket) -> Fields:
 def _opening(opening: Opening) -> Fields:
     return _given(
         {
-            "port": str(opening.port),
+            "port": str(opening.ports),
             "bind": None if opening.bind is None else str(opening.bind),
             "sources": None if opening.sources is None else str(opening.sources),
+            "group": opening.group,
             "what": opening.what,
             "location": None if opening.location is None else _location(opening.location),
         }

@@ -1,7 +1,9 @@
 import pytest
 
+from auditor.model.evidence import Kind, Observation, Origin, Unknown
 from auditor.model.findings import Status, Verdict
-from tests.unit.findings.worlds import audit, checks, declared, only, opening
+from auditor.model.ports import NO_PORTS
+from tests.unit.findings.worlds import Given, audit, checks, declared, only, opening
 
 POLICY = """
 version: 1
@@ -146,3 +148,69 @@ def test_files_name_hosts_that_the_policy_does_not_know():
 def test_two_openings_of_one_port_are_one_finding():
     found = only(check(opening("3306", line=3), opening("3306", line=9)), "unexpected-open")
     assert found.source_location.line == 3
+
+
+def test_a_range_is_one_finding_for_all_ports_of_which_the_policy_says_the_same():
+    rest = "1-21/tcp,24/tcp,26-442/tcp,444-5431/tcp,5433-6378/tcp,6380-8079/tcp,8081-8999/tcp,9001-65535/tcp"
+    found = check(opening("1", last=65535)).findings
+    assert [(one.check, str(one.port or ""), str(one.ports)) for one in found if one.check != "too-wide"] == [
+        ("forbidden-open", "25/tcp", ""),
+        ("unexpected-open", "", rest),
+        ("forbidden-open", "23/tcp", ""),
+        ("forbidden-open", "6379/tcp", ""),
+    ]
+    assert {str(one.port) for one in found if one.check == "too-wide"} == {"22/tcp", "5432/tcp", "9000/tcp"}
+    assert "1-21/tcp,24/tcp,26-442/tcp" in next(one.message for one in found if one.ports)
+
+
+def test_a_range_that_is_allowed_whole_is_no_finding():
+    more = "  - {id: many, hosts: [web-1], allow: [30000-32767]}"
+    assert checks(check(opening("30000", last=32767), more=more)) == []
+    assert checks(check(opening("30000", last=32768), more=more)) == ["unexpected-open"]
+
+
+def test_the_identity_of_a_range_is_the_range_whatever_the_policy_says_of_its_ports():
+    before = only(check(opening("1000", last=2000)), "unexpected-open")
+    after = only(
+        check(opening("1000", last=2000), more="  - {id: one, hosts: [web-1], allow: [1500]}"), "unexpected-open"
+    )
+    assert before.fingerprint == after.fingerprint
+
+
+def test_what_is_published_to_a_group_is_judged_by_what_holds_wherever_the_group_is():
+    def of(port):
+        return check(opening(port, group="members of aws_security_group.app"))
+
+    assert only(of("3306"), "unexpected-open").message == (
+        "3306/tcp of web-1 is published to members of aws_security_group.app and nothing allows it"
+    )
+    assert checks(of("25")) == ["forbidden-open"]
+    assert of("8080").verdict is Verdict.CONFORMS
+    (gap,) = of("22").unverified
+    assert (str(gap.ports), gap.reason) == (
+        "22/tcp",
+        "published to members of aws_security_group.app, and whether these are where it is allowed is not known",
+    )
+
+
+def test_a_group_of_known_networks_is_judged_by_them():
+    assert checks(check(opening("22", "198.51.100.0/28", group="members of app"))) == []
+    assert checks(check(opening("22", "203.0.113.0/28", group="members of app"))) == ["unexpected-open"]
+
+
+def test_what_a_file_leaves_unsaid_of_a_host_that_the_policy_does_not_know_is_unverified():
+    unknown = Unknown(ports=NO_PORTS, reason="its groups are known only after apply")
+    result = check_given(declared(host="aws_instance.other", unknown=(unknown,)))
+    assert result.verdict is Verdict.UNVERIFIED
+    first = result.unverified[0]
+    assert (first.host, first.reason) == ("aws_instance.other", "its groups are known only after apply")
+
+
+def test_a_file_that_gives_addresses_among_the_names_speaks_of_the_host_that_has_them():
+    origin = Origin(kind=Kind.DECLARED, source="plan.json")
+    seen = Observation(host="aws_instance.web", names=("10.1.2.3", "192.0.2.10"), openings=(opening("3306"),))
+    assert only(check_given(Given(origin, (seen,))), "unexpected-open").host == "web-1"
+
+
+def check_given(*evidence):
+    return audit(POLICY.format(internet=EVERYONE, address="192.0.2.10", more=""), *evidence)

@@ -125,9 +125,11 @@ def table(*sockets, host="web-1", source="sockets.jsonl", started=NOW, asked=EVE
     return Given(origin, (observation,), Completion(complete=complete))
 
 
-def opening(port, sources=None, bind=None, line=7, what=None):
+def opening(port, sources=None, bind=None, line=7, what=None, last=None, group=None):
     return Opening(
         port=Port.parse(port),
+        last=last,
+        group=group,
         sources=None if sources is None else NetworkSet.parse(sources),
         bind=None if bind is None else NetworkSet.parse(bind),
         what=what,

@@ -1,7 +1,7 @@
 """What is written reads back as it was, whatever the evidence says; and every line fits the published schema."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from functools import cache
 
@@ -24,7 +24,7 @@ from auditor.model.evidence import (
 )
 from auditor.model.location import Location
 from auditor.model.network import EVERYWHERE, NOWHERE, NetworkSet
-from auditor.model.ports import NO_PORTS, Port, PortSet, Protocol
+from auditor.model.ports import HIGHEST, NO_PORTS, Port, PortSet, Protocol
 from auditor.snapshot import footer_line, header_line, observation_line
 from auditor.snapshot.decode import completion_of, fields_of, observation_of, origin_of
 
@@ -76,8 +76,13 @@ sockets = st.builds(
     user=maybe(texts), netns=maybe(texts), interface=maybe(texts), dual_stack=flags, client=flags, shared_by=counts,
 )  # fmt: skip
 openings = st.builds(
-    Opening, port=ports, bind=maybe(networks), sources=maybe(networks), what=maybe(texts), location=maybe(locations)
-)
+    Opening, port=ports, bind=maybe(networks), sources=maybe(networks), group=maybe(texts), what=maybe(texts),
+    location=maybe(locations),
+).flatmap(
+    lambda one: maybe(st.integers(one.port.number + 1, HIGHEST + 1)).map(
+        lambda last: replace(one, last=None if last is None or last > HIGHEST else last)
+    )
+)  # fmt: skip
 addresses = st.one_of(st.ip_addresses().map(str), st.just("fe80::1%eth0"))
 
 
@@ -119,7 +124,7 @@ A_FIELD_OF_EVERY_KIND = {
     Observation: 19,
     ServiceSeen: 8,
     Socket: 11,
-    Opening: 5,
+    Opening: 7,
     Location: 5,
     Origin: 8,
     Completion: 3,

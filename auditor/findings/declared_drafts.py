@@ -1,0 +1,151 @@
+"""What is published against the policy, in words: drafts of findings about declared openings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditor.findings.catalogue import FORBIDDEN_OPEN, TOO_WIDE, UNEXPECTED_OPEN
+from auditor.findings.conditions import permitting
+from auditor.findings.making import Draft, expired_at, live_exception, plain
+from auditor.findings.views import denying, named
+from auditor.model.network import EVERYWHERE, LOOPBACK, NOWHERE, NetworkSet
+from auditor.model.ports import NO_PORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from auditor.findings.parts import Part
+    from auditor.model.evidence import Opening
+    from auditor.model.expectation import Clause, Expectation
+    from auditor.model.policy import Host
+
+IPV4 = NetworkSet.parse("0.0.0.0/0")
+_NETWORKS_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A vantage as openings meet it: all its networks, and the part that no narrower vantage has.
+
+    ``networks`` None: the policy names the vantage and does not say where it is.
+    """
+
+    name: str | None
+    networks: NetworkSet | None
+    own: NetworkSet
+    expectation: Expectation
+
+
+def forbidden(
+    host: Host, part: Part, source: str, denying_from: Sequence[Expectation], vantage: str | None = None
+) -> Draft:
+    """Draft the finding of what a rule denies."""
+    clause = denying(denying_from[0], part.port)
+    message = f"{part} of {host.name} is published {_whom(part.opening)} and {named(clause)} forbids it"
+    return _draft(
+        host, part, source, FORBIDDEN_OPEN, denying_from, message, "do not publish it", clause, vantage=vantage
+    )
+
+
+def unexpected(
+    host: Host, part: Part, source: str, refusing: Sequence[Expectation], vantage: str | None = None
+) -> Draft:
+    """Draft the finding of what nothing allows."""
+    message = f"{part} of {host.name} is published {_whom(part.opening)} and nothing allows it"
+    advice = f"do not publish it, bind it to loopback, or allow it in a rule: allow: [{part}]"
+    return _draft(host, part, source, UNEXPECTED_OPEN, refusing, message, advice, None, vantage=vantage)
+
+
+def too_wide(host: Host, part: Part, source: str, near: Sequence[Place], refusing: Sequence[Expectation]) -> Draft:
+    """Draft the finding of what is allowed to others than these sources."""
+    clause = next(iter(permitting(near[0].expectation, part.port)), None)
+    allowed = " and ".join(_described(place) for place in near)
+    message = f"{part} of {host.name} is published {_whom(part.opening)}, and {named(clause)} allows {allowed} alone"
+    advice = "narrow the sources to those that the rule allows"
+    return _draft(host, part, source, TOO_WIDE, refusing, message, advice, clause, expected=f"published to {allowed}")
+
+
+def bound_too_wide(host: Host, part: Part, source: str, expectations: Sequence[Expectation]) -> Draft | None:
+    """Hold the published address against ``bind`` conditions; items are alternatives, and one that fits is enough."""
+    clauses = [clause for one in expectations for clause in permitting(one, part.port)]
+    opening = part.opening
+    bind = opening.bind if opening.bind is not None else EVERYWHERE
+    if any(_binds(clause) is None or bind <= (_binds(clause) or NOWHERE) for clause in clauses):
+        return None
+    clause = clauses[0]
+    wanted = clause.conditions.bind_text if clause.conditions and clause.conditions.bind_text else str(_binds(clause))
+    on = "all addresses" if opening.bind is None else _shown(opening.bind)
+    message = f"{part} of {host.name} is published on {on}, and {named(clause)} wants it bound to {wanted}"
+    advice = "publish it on the address that the rule names"
+    return _draft(host, part, source, TOO_WIDE, expectations, message, advice, clause, expected=f"bound to {wanted}")
+
+
+def _binds(clause: Clause) -> NetworkSet | None:
+    return clause.conditions.bind if clause.conditions else None
+
+
+def _draft(
+    host: Host,
+    part: Part,
+    source: str,
+    check: str,
+    offended: Sequence[Expectation],
+    message: str,
+    advice: str,
+    clause: Clause | None,
+    *,
+    expected: str = "not published",
+    vantage: str | None = None,
+) -> Draft:
+    """Draft the finding; it is lifted if an exception does so wherever the opening offends."""
+    opening, port = part.opening, part.port
+    lifting = [live_exception(one, port) for one in offended]
+    expired = [item for one in offended for item in expired_at(one, port)]
+    where = clause or next(iter(expired), None)
+    what = f" ({plain(opening.what)})" if opening.what else ""
+    return Draft(
+        check=check,
+        host=host.name,
+        address=None if opening.bind is None else _shown(opening.bind),
+        port=port if part.single else None,
+        ports=NO_PORTS if part.single else part.ports,
+        slot=part.slot,
+        vantage=vantage,
+        expected=expected,
+        actual=f"published {_whom(part.opening)}{what}",
+        message=message,
+        help=advice,
+        policy_location=where.location if where else host.location,
+        source_location=opening.location,
+        rule=clause.rule if clause else None,
+        exception=lifting[0] if all(lifting) else None,
+        expired=tuple(dict.fromkeys(item.exception for item in expired if item.exception)),
+        evidence=(source,),
+    )
+
+
+def _whom(opening: Opening) -> str:
+    if opening.bind and opening.bind <= LOOPBACK:
+        return f"on {_shown(opening.bind)}"
+    if opening.group is not None:
+        return f"to {plain(opening.group)}"
+    if opening.sources is None or is_everyone(opening.sources):
+        return "to everyone"
+    return f"to {_shown(opening.sources)}"
+
+
+def _described(place: Place) -> str:
+    if place.name is None:
+        return "other places"
+    return place.name if place.networks is None else f"{place.name} ({_shown(place.networks)})"
+
+
+def _shown(networks: NetworkSet) -> str:
+    items = str(networks).split(",")
+    return ", ".join(items[:_NETWORKS_SHOWN]) + (", …" if len(items) > _NETWORKS_SHOWN else "")
+
+
+def is_everyone(sources: NetworkSet) -> bool:
+    """Whether these are all there are, in one of the two families at least."""
+    return sources >= IPV4 or sources >= EVERYWHERE - IPV4
