@@ -53,6 +53,7 @@ class Request:
 
     ``evidence`` names files; without any, ``sockets`` reads this machine's tables, and else the hosts are scanned.
     ``asked`` and ``taken`` are what was asked, and when, of evidence that does not say so itself.
+    ``matrix`` selects hosts whose ports are laid out in full.
     ``reports`` names the files that the caller is going to write. ``settings`` overrides the policy's, by name.
     ``clock`` gives the time, in UTC. ``root`` is the folder that file names in the audit are relative to.
     """
@@ -67,6 +68,7 @@ class Request:
     asked: PortSet | None = None
     taken: datetime | None = None
     only: Sequence[str] = ()
+    matrix: Sequence[str] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     save: str | None = None
     reports: Sequence[str] = ()
@@ -110,18 +112,27 @@ def check(request: Request, observer: Observer) -> Audit:
     loaded = load(request.policy, today=started.date())
     spare((*read_by(loaded), *request.evidence), reports=request.reports, snapshot=request.save)
     hosts = chosen(loaded.policy, request.only)
+    laid_out = chosen(loaded.policy, request.matrix, option="--matrix") if request.matrix else ()
     evidence = collect(request, loaded, observer)
     try:
-        return judge(request, loaded, hosts, evidence, started)
+        return judge(request, loaded, hosts, evidence, started, laid_out=laid_out)
     finally:
         for one in evidence:
             getattr(one, "close", _nothing)()
 
 
 def judge(
-    request: Request, loaded: Loaded, hosts: Sequence[Host], evidence: Iterable[Evidence], started: datetime
+    request: Request,
+    loaded: Loaded,
+    hosts: Sequence[Host],
+    evidence: Iterable[Evidence],
+    started: datetime,
+    *,
+    laid_out: Sequence[Host] = (),
 ) -> Audit:
     """Read the evidence to its end, hold it against the policy host by host, and conclude.
+
+    ``laid_out`` are the hosts whose matrix is wanted.
 
     :raises UsageError: evidence that names no host, or no vantage where the policy's rules depend on it.
     :raises EvidenceError: evidence that cannot be read at all.
@@ -141,7 +152,7 @@ def judge(
         hosts = [host for host in hosts if gathered.speaks_of(host)]
     finished = request.clock()
     reconciler = Reconciler(policy, loaded.resolver, gathered, finished)
-    judging = Judge(policy, loaded.resolver, finished.date())
+    judging = Judge(policy, loaded.resolver, finished.date(), matrix_for={host.name for host in laid_out})
     audit = conclude(
         policy,
         chain(
@@ -170,14 +181,14 @@ def collect(request: Request, loaded: Loaded, observer: Observer) -> Sequence[Ev
     return (scan(loaded, vantage=request.vantage, only=request.only, limits=limits, save=save, observer=observer),)
 
 
-def chosen(policy: Policy, only: Sequence[str]) -> tuple[Host, ...]:
+def chosen(policy: Policy, only: Sequence[str], *, option: str = "--only") -> tuple[Host, ...]:
     """Return the hosts that ``--only`` selects, in policy order; without selectors all of them.
 
     :raises UsageError: a selector that matches nothing.
     """
     from auditor.policy.select import parse_only
 
-    return parse_only(policy, only) if only else tuple(policy.hosts.values())
+    return parse_only(policy, only, option=option) if only else tuple(policy.hosts.values())
 
 
 def opened(policy: Policy, request: Request, observer: Observer) -> Sequence[Evidence]:

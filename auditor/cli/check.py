@@ -24,6 +24,7 @@ def check(
     asked: given.Asked = None,
     taken: given.Taken = None,
     only: given.Only = None,
+    matrix: given.Matrix = None,
     output: given.Reports = None,
     fail_on: Annotated[
         str | None,
@@ -84,6 +85,7 @@ def check(
         asked=given.asked(asked),
         taken=given.taken(taken),
         only=only or (),
+        matrix=matrix or (),
         settings=given.settings(fail_on=fail_on),
         save=save,
         reports=[output.path for output in wanted if output.path],

@@ -56,6 +56,12 @@ Only = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="SELECTOR", help="Only these hosts: name, glob, tag:NAME, CIDR; repeatable."),
 ]
+Matrix = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--matrix", metavar="SELECTOR", help="Lay out these hosts' ports: declared, listening, reachable; repeatable."
+    ),
+]
 Save = Annotated[
     str | None, typer.Option("--save", metavar="SNAPSHOT", help="Write what was seen to this snapshot file.")
 ]

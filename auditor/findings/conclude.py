@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from auditor.findings.judge import Judged
-    from auditor.model.findings import EvidenceUsed, Finding, HostResult, NotAssessed
+    from auditor.model.findings import EvidenceUsed, Finding, HostResult, Matrix, NotAssessed
     from auditor.model.policy import Policy
 
 
@@ -37,11 +37,13 @@ def conclude(
     unverified: list[Unverified] = []
     hosts: list[HostResult] = []
     not_assessed: list[NotAssessed] = []
+    matrices: list[Matrix] = []
     for part in judged:
         findings += part.findings
         unverified += part.unverified
         hosts += part.hosts
         not_assessed += part.not_assessed
+        matrices += part.matrices
     if not hosts:
         unverified.append(_nothing(policy))
     looked = [used for used in evidence if used.origin.kind is not Kind.DECLARED]
@@ -64,6 +66,7 @@ def conclude(
         unverified=tuple(unverified),
         not_assessed=tuple(not_assessed),
         hosts=tuple(hosts),
+        matrices=tuple(matrices),
     )
 
 

@@ -42,7 +42,7 @@ def forbidden(
 ) -> Draft:
     """Draft the finding of what a rule denies."""
     clause = denying(denying_from[0], part.port)
-    message = f"{part} of {host.name} is published {_whom(part.opening)} and {named(clause)} forbids it"
+    message = f"{part} of {host.name} is published {whom(part.opening)} and {named(clause)} forbids it"
     return _draft(
         host, part, source, FORBIDDEN_OPEN, denying_from, message, "do not publish it", clause, vantage=vantage
     )
@@ -52,7 +52,7 @@ def unexpected(
     host: Host, part: Part, source: str, refusing: Sequence[Expectation], vantage: str | None = None
 ) -> Draft:
     """Draft the finding of what nothing allows."""
-    message = f"{part} of {host.name} is published {_whom(part.opening)} and nothing allows it"
+    message = f"{part} of {host.name} is published {whom(part.opening)} and nothing allows it"
     advice = f"do not publish it, bind it to loopback, or allow it in a rule: allow: [{part}]"
     return _draft(host, part, source, UNEXPECTED_OPEN, refusing, message, advice, None, vantage=vantage)
 
@@ -61,7 +61,7 @@ def too_wide(host: Host, part: Part, source: str, near: Sequence[Place], refusin
     """Draft the finding of what is allowed to others than these sources."""
     clause = next(iter(permitting(near[0].expectation, part.port)), None)
     allowed = " and ".join(_described(place) for place in near)
-    message = f"{part} of {host.name} is published {_whom(part.opening)}, and {named(clause)} allows {allowed} alone"
+    message = f"{part} of {host.name} is published {whom(part.opening)}, and {named(clause)} allows {allowed} alone"
     advice = "narrow the sources to those that the rule allows"
     return _draft(host, part, source, TOO_WIDE, refusing, message, advice, clause, expected=f"published to {allowed}")
 
@@ -113,7 +113,7 @@ def _draft(
         slot=part.slot,
         vantage=vantage,
         expected=expected,
-        actual=f"published {_whom(part.opening)}{what}",
+        actual=f"published {whom(part.opening)}{what}",
         message=message,
         help=advice,
         policy_location=where.location if where else host.location,
@@ -125,7 +125,8 @@ def _draft(
     )
 
 
-def _whom(opening: Opening) -> str:
+def whom(opening: Opening) -> str:
+    """To whom ports are published: ``to everyone``, ``to 198.51.100.0/24``, ``on 127.0.0.1``."""
     if opening.bind and opening.bind <= LOOPBACK:
         return f"on {_shown(opening.bind)}"
     if opening.group is not None:

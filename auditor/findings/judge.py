@@ -14,8 +14,11 @@ from auditor.findings.declared import OpeningJudge, published
 from auditor.findings.holds import holding
 from auditor.findings.housekeeping import housekeeping
 from auditor.findings.making import finished, merged
+from auditor.findings.matrix import matrix_of
 from auditor.findings.remarks import Remarks
 from auditor.findings.scene import Scene
+from auditor.findings.sights import Sights
+from auditor.findings.together import together
 from auditor.findings.unknown import unknown_host
 from auditor.findings.usage import Usage
 from auditor.findings.views import differences, rule_on_conditions, unsettled, watched_ports
@@ -23,12 +26,12 @@ from auditor.model.evidence import Kind
 from auditor.model.observed import Gap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from datetime import date
 
     from auditor.findings.making import Draft
     from auditor.model.expectation import Expectation, Expecting
-    from auditor.model.findings import EvidenceUsed, Finding, HostResult, NotAssessed, Unverified
+    from auditor.model.findings import EvidenceUsed, Finding, HostResult, Matrix, NotAssessed, Unverified
     from auditor.model.observed import NetworkRow, Reconciled, UnknownHost, View
     from auditor.model.policy import Policy, Rule
     from auditor.model.ports import PortSet
@@ -44,14 +47,19 @@ class Judged:
     unverified: tuple[Unverified, ...] = ()
     hosts: tuple[HostResult, ...] = ()
     not_assessed: tuple[NotAssessed, ...] = ()
+    matrices: tuple[Matrix, ...] = ()
 
 
 class Judge:
     """One policy's judge, for one audit."""
 
-    def __init__(self, policy: Policy, expecting: Expecting, today: date) -> None:
-        """Prepare; ``today`` is in UTC, for reviews and exceptions."""
+    def __init__(
+        self, policy: Policy, expecting: Expecting, today: date, matrix_for: Collection[str] = frozenset()
+    ) -> None:
+        """Prepare; ``today`` is in UTC, for reviews and exceptions. ``matrix_for`` names hosts to lay out in full."""
         self._policy = policy
+        self._expecting = expecting
+        self._matrix_for = matrix_for
         self._today = today
         self._usage = Usage(expecting, len(policy.hosts))
         self._remarks = Remarks(policy)
@@ -69,10 +77,12 @@ class Judge:
         ]
         if reconciled.declared:
             parts.append(self._judge_declared(reconciled))
+        sights = Sights(reconciled)
         return Judged(
-            findings=merged(finding for part in parts for finding in part.findings),
+            findings=together(merged(finding for part in parts for finding in part.findings), sights),
             unverified=tuple(gap for part in parts for gap in part.unverified),
             hosts=tuple(host for part in parts for host in part.hosts),
+            matrices=tuple(self._matrices(reconciled, sights)),
         )
 
     def conclude(self, unknown: Iterable[UnknownHost], idle: Iterable[EvidenceUsed] = ()) -> Judged:
@@ -91,6 +101,10 @@ class Judge:
             ),
             not_assessed=tuple(self._remarks.not_assessed(self._openings.vague)),
         )
+
+    def _matrices(self, reconciled: Reconciled, sights: Sights) -> Iterator[Matrix]:
+        if reconciled.host.name in self._matrix_for and not reconciled.network:
+            yield matrix_of(reconciled, sights, self._policy, self._expecting)
 
     def _judge_view(self, reconciled: Reconciled, view: View) -> Judged:
         host, member = reconciled.host, reconciled.member

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auditor.model.findings import Audit, EvidenceUsed, Finding
+    from auditor.model.findings import Audit, EvidenceUsed, Finding, Matrix
     from auditor.model.location import Location
 
 
@@ -31,6 +31,7 @@ def relocated(audit: Audit, rename: Callable[[str], str]) -> Audit:
         findings=tuple(_finding(finding, moved, name) for finding in audit.findings),
         unverified=tuple(replace(item, policy_location=moved(item.policy_location)) for item in audit.unverified),
         hosts=tuple(replace(host, location=moved(host.location)) for host in audit.hosts),
+        matrices=tuple(_matrix(one, moved) for one in audit.matrices),
     )
 
 
@@ -46,4 +47,17 @@ def _finding(finding: Finding, moved: Callable[[Location], Location], name: Call
         source_location=moved(finding.source_location) if finding.source_location else None,
         exception=replace(lifted, location=moved(lifted.location)) if lifted else None,
         evidence=tuple(name(source) for source in finding.evidence),
+        sights=tuple(
+            replace(
+                sight,
+                source=name(sight.source) if sight.source else None,
+                location=moved(sight.location) if sight.location else None,
+            )
+            for sight in finding.sights
+        ),
     )
+
+
+def _matrix(matrix: Matrix, moved: Callable[[Location], Location]) -> Matrix:
+    rows = (replace(row, locations=tuple(map(moved, row.locations))) for row in matrix.rows)
+    return replace(matrix, rows=tuple(rows))

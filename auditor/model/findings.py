@@ -47,6 +47,19 @@ class LiftedBy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What one piece of evidence says of a port, as a phrase: ``listening on 0.0.0.0 as redis-server``.
+
+    Of declared evidence ``source`` is the file, and ``location`` the line in it that publishes the port.
+    """
+
+    kind: Kind
+    text: str
+    source: str | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One difference between expectation and evidence.
 
@@ -80,6 +93,8 @@ class Finding:
     rule: str | None = None
     owner: str | None = None
     evidence: tuple[str, ...] = ()
+    sights: tuple[Sight, ...] = ()
+    """Where several kinds of evidence speak of the port, what each of them says: declared, sockets, probes."""
     fingerprint: str
 
 
@@ -140,6 +155,33 @@ class HostResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixRow:
+    """One port of a matrix. ``policy`` is what the policy says of it.
+
+    A cell is None where no evidence of that kind speaks of the port, and empty where it says that nothing is there.
+    ``reachable`` has a state for each vantage of the matrix, in its order.
+    """
+
+    port: Port
+    policy: str
+    declared: str | None
+    listening: str | None
+    reachable: tuple[str | None, ...] = ()
+    locations: tuple[Location, ...] = ()
+    """The lines that publish it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """Declared, listening, reachable of one subject: every port that something publishes, holds or answers at."""
+
+    host: str
+    member: str | None = None
+    vantages: tuple[str | None, ...] = ()
+    rows: tuple[MatrixRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceUsed:
     """One piece of evidence as the audit names it."""
 
@@ -178,6 +220,8 @@ class Audit:
     unverified: tuple[Unverified, ...]
     not_assessed: tuple[NotAssessed, ...]
     hosts: tuple[HostResult, ...]
+    matrices: tuple[Matrix, ...] = ()
+    """Of the hosts that were asked for."""
 
     def counts(self) -> Mapping[Status, int]:
         """How many findings of each status; the numbers that every report shows."""

@@ -38,18 +38,20 @@ def matches(selectors: Sequence[HostSelector], host: Host) -> bool:
     return bool(Selection([selectors]).applying(host))
 
 
-def parse_only(policy: Policy, texts: Sequence[str]) -> tuple[Host, ...]:
-    """Return the hosts that ``--only`` means, in policy order; each text holds one entry or several with commas.
+def parse_only(policy: Policy, texts: Sequence[str], *, option: str = "--only") -> tuple[Host, ...]:
+    """Return the hosts that ``--only``, or another option, means, in policy order.
+
+    Each text holds one entry, or several with commas.
 
     :raises UsageError: an entry that matches nothing, or all hosts taken out.
     """
     entries = [entry.strip() for text in texts for entry in text.split(",")]
-    selectors = [HostSelector(text=entry, location=Location(file="--only")) for entry in entries]
+    selectors = [HostSelector(text=entry, location=Location(file=option)) for entry in entries]
     selection = Selection([selectors])
     chosen = tuple(host for host in policy.hosts.values() if selection.applying(host))
     problems = _unmatched(policy, _all_matched(policy, selection), [selectors])
     if problems or not chosen:
-        raise UsageError("\n".join(map(str, problems)) or f"--only: '{','.join(entries)}' matches no host")
+        raise UsageError("\n".join(map(str, problems)) or f"{option}: '{','.join(entries)}' matches no host")
     return chosen
 
 

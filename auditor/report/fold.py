@@ -78,12 +78,13 @@ def _same_but_host(finding: Finding) -> Hashable:
         finding.rule,
         exception,
         finding.source_location,
+        finding.sights,
     )
 
 
 def _same_but_port(group: list[Finding]) -> Hashable:
     first = group[0]
-    if first.port is None or first.source_location is not None:
+    if first.port is None or first.source_location is not None or first.sights:
         return id(group)
     exception = first.exception and first.exception.id
     hosts = tuple((finding.host, finding.member) for finding in group)

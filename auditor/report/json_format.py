@@ -18,8 +18,10 @@ if TYPE_CHECKING:
         Finding,
         HostResult,
         LiftedBy,
+        Matrix,
         NotAssessed,
         Requirement,
+        Sight,
         Unverified,
     )
     from auditor.model.location import Location
@@ -66,6 +68,7 @@ def _audit(audit: Audit) -> dict[str, Any]:
         "unverified": [_unverified(unverified) for unverified in audit.unverified],
         "not_assessed": [_not_assessed(item) for item in audit.not_assessed],
         "hosts": [_host(host) for host in audit.hosts],
+        "matrices": [_matrix(matrix) for matrix in audit.matrices],
     }
 
 
@@ -112,7 +115,17 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "rule": finding.rule,
         "owner": finding.owner,
         "evidence": list(finding.evidence),
+        "sights": [_sight(sight) for sight in finding.sights],
         "fingerprint": finding.fingerprint,
+    }
+
+
+def _sight(sight: Sight) -> dict[str, Any]:
+    return {
+        "kind": sight.kind.value,
+        "text": sight.text,
+        "source": sight.source,
+        "location": sight.location and _location(sight.location),
     }
 
 
@@ -171,6 +184,25 @@ def _host(host: HostResult) -> dict[str, Any]:
         "vacant": host.vacant,
         "members": host.members,
         "location": _location(host.location),
+    }
+
+
+def _matrix(matrix: Matrix) -> dict[str, Any]:
+    return {
+        "host": matrix.host,
+        "member": matrix.member,
+        "vantages": list(matrix.vantages),
+        "rows": [
+            {
+                "port": str(row.port),
+                "policy": row.policy,
+                "declared": row.declared,
+                "listening": row.listening,
+                "reachable": list(row.reachable),
+                "locations": [_location(location) for location in row.locations],
+            }
+            for row in matrix.rows
+        ],
     }
 
 

@@ -18,8 +18,11 @@ from auditor.model.findings import (
     Finding,
     HostResult,
     LiftedBy,
+    Matrix,
+    MatrixRow,
     NotAssessed,
     Requirement,
+    Sight,
     Status,
     Unverified,
     Verdict,
@@ -98,6 +101,12 @@ class _Record:
         items = self.get(key, list, "a list") if key in self.fields else []
         return tuple(read(_Record(item, f"{self.at(key)}[{at}]")) for at, item in enumerate(items))
 
+    def maybe_texts(self, key: str) -> tuple[str | None, ...]:
+        items = self.get(key, list, "a list") if key in self.fields else []
+        if not all(item is None or isinstance(item, str) for item in items):
+            raise _wrong(self.at(key), "a list of texts and nulls", items)
+        return tuple(items)
+
     def texts(self, key: str) -> tuple[str, ...]:
         items = self.get(key, list, "a list") if key in self.fields else []
         if not all(isinstance(item, str) for item in items):
@@ -150,6 +159,7 @@ def _audit(record: _Record) -> Audit:
             "not_assessed", lambda item: NotAssessed(what=item.text("what"), reason=item.text("reason"))
         ),
         hosts=record.records("hosts", _host),
+        matrices=record.records("matrices", _matrix),
     )
 
 
@@ -205,7 +215,37 @@ def _finding(record: _Record) -> Finding:
         rule=record.maybe_text("rule"),
         owner=record.maybe_text("owner"),
         evidence=record.texts("evidence"),
+        sights=record.records("sights", _sight),
         fingerprint=record.text("fingerprint"),
+    )
+
+
+def _sight(record: _Record) -> Sight:
+    return Sight(
+        kind=record.parsed("kind", Kind, _one_of(Kind)),
+        text=record.text("text"),
+        source=record.maybe_text("source"),
+        location=_maybe(record, "location", _location),
+    )
+
+
+def _matrix(record: _Record) -> Matrix:
+    return Matrix(
+        host=record.text("host"),
+        member=record.maybe_text("member"),
+        vantages=record.maybe_texts("vantages"),
+        rows=record.records("rows", _matrix_row),
+    )
+
+
+def _matrix_row(record: _Record) -> MatrixRow:
+    return MatrixRow(
+        port=record.parsed("port", Port.parse, "a port such as 443/tcp"),
+        policy=record.text("policy"),
+        declared=record.maybe_text("declared"),
+        listening=record.maybe_text("listening"),
+        reachable=record.maybe_texts("reachable"),
+        locations=record.records("locations", _location),
     )
 
 

@@ -149,6 +149,7 @@ def _body(finding: Finding) -> str:
         "severity": str(finding.severity),
         "expected": finding.expected,
         "actual": finding.actual,
+        "seen": wording.sights(finding),
         "policy": wording.place(finding.policy_location),
         "source": wording.place(finding.source_location) if finding.source_location else "",
         "address": finding.address,

@@ -98,6 +98,8 @@ def _message(finding: Finding, *, linked: bool) -> str:
     """Write the title as the first sentence, then the facts; ``[policy](1)`` links to the related location."""
     title = sarif(finding.message).rstrip(". ")
     facts = [f"{title}.", f"Expected: {sarif(finding.expected)}.", f"Actual: {sarif(finding.actual)}."]
+    if finding.sights:
+        facts.append(_sentence(sarif(wording.sights(finding))))
     if finding.help:
         facts.append(_sentence(sarif(finding.help)))
     if not inside(finding.policy_location.file):
@@ -130,6 +132,7 @@ def _properties(finding: Finding) -> dict[str, Any]:
         "owner": finding.owner,
         "controls": [one_line(control) for control in finding.controls],
         "evidence": [one_line(source) for source in finding.evidence],
+        "sights": [one_line(sight.text) for sight in finding.sights],
     }
     return {key: one_line(fact) if isinstance(fact, str) else fact for key, fact in facts.items() if fact}
 

@@ -15,6 +15,7 @@ from auditor.report.escape import one_line, workflow_safe
 from auditor.report.fold import folded, single
 from auditor.report.text_blocks import block_lines, brief_lines
 from auditor.report.text_hosts import host_lines
+from auditor.report.text_matrix import matrix_lines
 from auditor.report.text_style import Style
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def render(audit: Audit, options: ReportOptions) -> bytes:
         *_findings(audit, options, style),
         list(_unverified(audit, options, style)),
         list(_not_assessed(audit, options, style)),
+        list(matrix_lines(audit, options, style)),
         list(host_lines(audit, options, style)),
         list(_evidence(audit, options, style)),
         list(_summary(audit, style)),

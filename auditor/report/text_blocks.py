@@ -81,6 +81,8 @@ def _facts(block: Block, options: ReportOptions) -> Iterator[tuple[str, str]]:
         yield "policy", wording.place(first.policy_location, options.base)
     yield "expected", one_line(first.expected)
     yield "actual", one_line(first.actual)
+    if first.sights:
+        yield "seen", wording.sights(first, options.base)
     if first.exception is not None:
         yield "excepted by", wording.lifted(first.exception)
     if first.help and first.status is not Status.EXCEPTED:
@@ -92,7 +94,7 @@ def _notes(block: Block, options: ReportOptions) -> Iterator[tuple[str, str]]:
     first = block.first
     if first.ports:
         yield "ports", wording.ports(first.ports, None if options.verbose else 3 * options.width)
-    if seen := _seen(first, options.base):
+    if not first.sights and (seen := _seen(first, options.base)):
         yield "note", f"seen {seen}"
     if answers := _answers(first):
         yield "note", answers

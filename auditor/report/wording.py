@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
 
-    from auditor.model.findings import Audit, EvidenceUsed, Finding, HostResult, LiftedBy, Unverified
+    from auditor.model.findings import Audit, EvidenceUsed, Finding, HostResult, LiftedBy, Sight, Unverified
     from auditor.model.location import Location
     from auditor.model.ports import PortSet
 
@@ -89,6 +89,12 @@ def place(location: Location, base: str = "") -> str:
     return f"{file}:{location.line}:{max(1, location.column)}" if location.line else file
 
 
+def line(location: Location, base: str = "") -> str:
+    """``compose.yaml:14``, the file relative to ``base``; without a line the file alone."""
+    file = one_line(shown_file(location.file, base))
+    return f"{file}:{location.line}" if location.line else file
+
+
 def shown_file(file: str, base: str) -> str:
     """Name a file relative to ``base``; both are relative to the repository root.
 
@@ -98,6 +104,18 @@ def shown_file(file: str, base: str) -> str:
         return file
     rooted = normpath("/" + base)
     return relpath("/" + file, rooted) if rooted != "/" else file
+
+
+def sights(finding: Finding, base: str = "") -> str:
+    """Join what the kinds of evidence say: ``published to everyone in compose.yaml:14, filtered as seen from ci``."""
+    return ", ".join(_sight(sight, base) for sight in finding.sights)
+
+
+def _sight(sight: Sight, base: str) -> str:
+    text = one_line(sight.text)
+    if sight.location is not None:
+        return f"{text} in {line(sight.location, base)}"
+    return f"{text} in {one_line(shown_file(sight.source, base))}" if sight.source else text
 
 
 def lifted(exception: LiftedBy) -> str:

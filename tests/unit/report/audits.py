@@ -15,8 +15,11 @@ from auditor.model.findings import (
     Finding,
     HostResult,
     LiftedBy,
+    Matrix,
+    MatrixRow,
     NotAssessed,
     Requirement,
+    Sight,
     Status,
     Unverified,
     Verdict,
@@ -145,6 +148,16 @@ def fixed_audit():
             policy_location=location(20, "      - {port: 5432/tcp, bind: loopback}", "bind: loopback"),
             source_location=location(8, '\t\t- "5432:5432"', '"5432:5432"', file="deploy/docker-compose.yml"),
             evidence=("deploy/docker-compose.yml",),
+            sights=(
+                Sight(
+                    kind=Kind.DECLARED,
+                    text="published to everyone",
+                    source="deploy/docker-compose.yml",
+                    location=location(8, '\t\t- "5432:5432"', '"5432:5432"', file="deploy/docker-compose.yml"),
+                ),
+                Sight(kind=Kind.SOCKETS, text="listening on 0.0.0.0 as postgres"),
+                Sight(kind=Kind.PROBE, text="filtered as seen from ci"),
+            ),
         ),
         finding(
             "web-2",
@@ -228,6 +241,30 @@ def fixed_audit():
             ),
         ),
         not_assessed=(NotAssessed(what="vantage office", reason="no evidence from there"),),
+        matrices=(
+            Matrix(
+                host="db",
+                vantages=("ci",),
+                rows=(
+                    MatrixRow(
+                        port=Port.parse("22/tcp"),
+                        policy="allowed",
+                        declared="",
+                        listening="0.0.0.0 as sshd",
+                        reachable=("open",),
+                    ),
+                    MatrixRow(
+                        port=Port.parse("5432/tcp"),
+                        policy="not allowed",
+                        declared="to everyone",
+                        listening=None,
+                        reachable=(None,),
+                        locations=(location(8, '\t\t- "5432:5432"', '"5432:5432"', file="deploy/docker-compose.yml"),),
+                    ),
+                ),
+            ),
+            Matrix(host="mail"),
+        ),
     )
 
 
@@ -259,6 +296,25 @@ def locations(draw):
 lifts = st.builds(LiftedBy, id=names, reason=words, owner=words, expires=dates, location=locations())
 
 
+sights = st.builds(Sight, kind=st.sampled_from(Kind), text=words, source=maybe_words, location=st.none() | locations())
+matrix_rows = st.builds(
+    MatrixRow,
+    port=ports,
+    policy=words,
+    declared=maybe_words,
+    listening=maybe_words,
+    reachable=st.tuples(maybe_words, maybe_words),
+    locations=st.lists(locations(), max_size=2).map(tuple),
+)
+matrices = st.builds(
+    Matrix,
+    host=names,
+    member=st.none() | st.just("192.0.2.66"),
+    vantages=st.tuples(maybe_words, maybe_words),
+    rows=st.lists(matrix_rows, max_size=3).map(tuple),
+)
+
+
 @st.composite
 def finding_tuples(draw, checks=("unexpected-open", "required-not-open", "unknown-host", "unused-allow", "brand-new")):
     count = draw(st.integers(0, 6))
@@ -286,6 +342,7 @@ def finding_tuples(draw, checks=("unexpected-open", "required-not-open", "unknow
             rule=draw(maybe_words),
             owner=draw(maybe_words),
             evidence=tuple(draw(st.lists(words, max_size=2))),
+            sights=tuple(draw(st.lists(sights, max_size=2))),
             fingerprint=fingerprint(at, count),
         )
         for at in range(count)
@@ -370,5 +427,6 @@ def audits():
         findings=finding_tuples(),
         unverified=lists_of(unverifieds),
         not_assessed=lists_of(st.builds(NotAssessed, what=words, reason=words)),
+        matrices=lists_of(matrices, 2),
         hosts=lists_of(hosts),
     )

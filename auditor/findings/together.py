@@ -1,0 +1,61 @@
+"""One finding where several kinds of evidence speak of one port: it says what each of them saw.
+
+A file that publishes a port, a socket that listens on it and a probe that reaches it are three views of one exposure.
+What files or socket tables show without a vantage is the same as what a probe from a named vantage shows: the finding
+with the vantage stays, points at the line that opens the port, and tells the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from auditor.findings.catalogue import FORBIDDEN_OPEN, TOO_WIDE, UNEXPECTED_OPEN
+from auditor.model.findings import Status
+from auditor.model.policy import LOCAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from auditor.findings.sights import Sights
+    from auditor.model.findings import Finding, Sight
+    from auditor.model.location import Location
+
+_EXPOSED = {FORBIDDEN_OPEN, TOO_WIDE, UNEXPECTED_OPEN}
+
+
+def together(findings: Sequence[Finding], sights: Sights) -> tuple[Finding, ...]:
+    """Give the findings of one subject what all its evidence says, and leave out those that others tell already."""
+    if len(sights.kinds) < 2:
+        return tuple(findings)
+    return tuple(_told(one, sights) for one in findings if not any(_tells(other, one) for other in findings))
+
+
+def _told(finding: Finding, sights: Sights) -> Finding:
+    if finding.port is None or finding.vantage == LOCAL:
+        return finding
+    seen = sights.of(finding.port)
+    if len({sight.kind for sight in seen}) < 2:
+        return finding
+    sources = (sight.source for sight in seen if sight.source)
+    return replace(
+        finding,
+        sights=seen,
+        source_location=finding.source_location or _line(seen),
+        evidence=tuple(dict.fromkeys((*finding.evidence, *sources))),
+    )
+
+
+def _line(seen: Iterable[Sight]) -> Location | None:
+    return next((sight.location for sight in seen if sight.location is not None), None)
+
+
+def _tells(telling: Finding, other: Finding) -> bool:
+    """Whether one finding says what the other does, and more: the vantage."""
+    if telling is other or telling.port is None or telling.port != other.port or telling.member != other.member:
+        return False
+    if other.vantage is not None or telling.vantage in (None, LOCAL):
+        return False
+    same = telling.check == other.check or {telling.check, other.check} <= _EXPOSED
+    as_loud = telling.severity >= other.severity and other.status in (telling.status, Status.NOTE)
+    return same and as_loud
