@@ -9,7 +9,7 @@ in parts, one for all ports of which the policy says the same.
 from __future__ import annotations
 
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 from typing import TYPE_CHECKING
 
 from auditor.findings.declared_drafts import (
@@ -18,11 +18,13 @@ from auditor.findings.declared_drafts import (
     bound_too_wide,
     forbidden,
     is_everyone,
+    preposition,
     too_wide,
     unexpected,
 )
 from auditor.findings.making import plain
 from auditor.findings.parts import parts_of
+from auditor.model.evidence import Way
 from auditor.model.network import EVERYWHERE, LOOPBACK, NOWHERE, NetworkSet
 from auditor.model.observed import Gap
 from auditor.model.policy import LOCAL, AddressKind
@@ -65,10 +67,10 @@ class OpeningJudge:
 
     def unsettled(self, host: Host, declared: Iterable[Declared]) -> Iterator[Gap]:
         """Yield what the files leave unsaid: a value known only later, a variable that is not set, a file cut short."""
-        expectation = self._expecting.network_expectation(host)
+        excused = _everywhere(place.expectation.permitted | place.expectation.excepted for place in self._places(host))
         for piece in declared:
             for unknown in piece.unknown:
-                ports = unknown.ports - expectation.permitted - expectation.excepted
+                ports = unknown.ports - excused
                 if ports or not unknown.ports:
                     yield Gap(ports=ports, reason=unknown.reason)
             yield from self._unplaced(host, piece)
@@ -118,7 +120,12 @@ class OpeningJudge:
                 denied &= place.expectation.forbidden
                 settled &= place.expectation.permitted
             if doubtful := doubtful - denied - settled:
-                reason = f"published to {plain(opening.group)}, and whether these are where it is allowed is not known"
+                to = preposition(opening.way)
+                where = f" ({opening.location})" if opening.location and opening.way is not Way.PUBLISHED else ""
+                reason = (
+                    f"{opening.way.value} {to} {plain(opening.group)}, and whether these are where it is allowed is not"
+                    f" known{where}"
+                )
                 yield Gap(ports=doubtful, reason=reason)
 
     def _judge_local(self, host: Host, part: Part, source: str) -> Draft | None:
@@ -184,6 +191,11 @@ def _reaching(host: Host, opening: Opening) -> NetworkSet:
     if addresses <= IPV4:
         return sources & IPV4
     return sources - IPV4 if addresses.isdisjoint(IPV4) else sources
+
+
+def _everywhere(sets: Iterable[PortSet]) -> PortSet:
+    """Return what all of the sets have."""
+    return reduce(and_, sets)
 
 
 def _union(sets: Iterable[PortSet]) -> PortSet:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.findings.catalogue import FORBIDDEN_OPEN, TOO_WIDE, UNEXPECTED_OPEN
-from auditor.findings.conditions import permitting
+from auditor.findings.conditions import inward, permitting
 from auditor.findings.making import Draft, expired_at, live_exception, plain
 from auditor.findings.views import denying, named
+from auditor.model.evidence import Way
 from auditor.model.network import EVERYWHERE, LOOPBACK, NOWHERE, NetworkSet
 from auditor.model.ports import NO_PORTS
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 IPV4 = NetworkSet.parse("0.0.0.0/0")
 _NETWORKS_SHOWN = 3
+_TO = {Way.PUBLISHED: "to", Way.LET_THROUGH: "from", Way.FORWARDED: "from"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +44,19 @@ def forbidden(
 ) -> Draft:
     """Draft the finding of what a rule denies."""
     clause = denying(denying_from[0], part.port)
-    message = f"{part} of {host.name} is published {whom(part.opening)} and {named(clause)} forbids it"
-    return _draft(
-        host, part, source, FORBIDDEN_OPEN, denying_from, message, "do not publish it", clause, vantage=vantage
-    )
+    message = f"{_subject(host, part)} {whom(part.opening)} and {named(clause)} forbids it"
+    advice = "do not publish it" if part.opening.way is Way.PUBLISHED else "have the firewall drop it"
+    return _draft(host, part, source, FORBIDDEN_OPEN, denying_from, message, advice, clause, vantage=vantage)
 
 
 def unexpected(
     host: Host, part: Part, source: str, refusing: Sequence[Expectation], vantage: str | None = None
 ) -> Draft:
     """Draft the finding of what nothing allows."""
-    message = f"{part} of {host.name} is published {whom(part.opening)} and nothing allows it"
-    advice = f"do not publish it, bind it to loopback, or allow it in a rule: allow: [{part}]"
+    message = f"{_subject(host, part)} {whom(part.opening)} and nothing allows it"
+    published = part.opening.way is Way.PUBLISHED
+    less = "do not publish it, bind it to loopback" if published else "have the firewall drop it"
+    advice = f"{less}, or allow it in a rule: allow: [{part}]"
     return _draft(host, part, source, UNEXPECTED_OPEN, refusing, message, advice, None, vantage=vantage)
 
 
@@ -61,22 +64,26 @@ def too_wide(host: Host, part: Part, source: str, near: Sequence[Place], refusin
     """Draft the finding of what is allowed to others than these sources."""
     clause = next(iter(permitting(near[0].expectation, part.port)), None)
     allowed = " and ".join(_described(place) for place in near)
-    message = f"{part} of {host.name} is published {whom(part.opening)}, and {named(clause)} allows {allowed} alone"
+    message = f"{_subject(host, part)} {whom(part.opening)}, and {named(clause)} allows {allowed} alone"
     advice = "narrow the sources to those that the rule allows"
-    return _draft(host, part, source, TOO_WIDE, refusing, message, advice, clause, expected=f"published to {allowed}")
+    way = part.opening.way
+    expected = f"{way.value} {_TO[way]} {allowed}"
+    return _draft(host, part, source, TOO_WIDE, refusing, message, advice, clause, expected=expected)
 
 
 def bound_too_wide(host: Host, part: Part, source: str, expectations: Sequence[Expectation]) -> Draft | None:
     """Hold the published address against ``bind`` conditions; items are alternatives, and one that fits is enough."""
     clauses = [clause for one in expectations for clause in permitting(one, part.port)]
     opening = part.opening
+    if opening.way is not Way.PUBLISHED and not all(inward(clause) for clause in clauses):
+        return None  # where the socket is bound is not the firewall's affair, but what belongs on loopback is
     bind = opening.bind if opening.bind is not None else EVERYWHERE
     if any(_binds(clause) is None or bind <= (_binds(clause) or NOWHERE) for clause in clauses):
         return None
     clause = clauses[0]
     wanted = clause.conditions.bind_text if clause.conditions and clause.conditions.bind_text else str(_binds(clause))
     on = "all addresses" if opening.bind is None else _shown(opening.bind)
-    message = f"{part} of {host.name} is published on {on}, and {named(clause)} wants it bound to {wanted}"
+    message = f"{_subject(host, part)} on {on}, and {named(clause)} wants it bound to {wanted}"
     advice = "publish it on the address that the rule names"
     return _draft(host, part, source, TOO_WIDE, expectations, message, advice, clause, expected=f"bound to {wanted}")
 
@@ -95,7 +102,7 @@ def _draft(
     advice: str,
     clause: Clause | None,
     *,
-    expected: str = "not published",
+    expected: str | None = None,
     vantage: str | None = None,
 ) -> Draft:
     """Draft the finding; it is lifted if an exception does so wherever the opening offends."""
@@ -112,8 +119,8 @@ def _draft(
         ports=NO_PORTS if part.single else part.ports,
         slot=part.slot,
         vantage=vantage,
-        expected=expected,
-        actual=f"published {whom(part.opening)}{what}",
+        expected=expected or f"not {opening.way.value}",
+        actual=f"{opening.way.value} {whom(opening)}{what}",
         message=message,
         help=advice,
         policy_location=where.location if where else host.location,
@@ -125,15 +132,26 @@ def _draft(
     )
 
 
+def _subject(host: Host, part: Part) -> str:
+    """``443/tcp of web-1 is published``."""
+    return f"{part.subject} of {host.name} {'is' if part.single else 'are'} {part.opening.way.value}"
+
+
 def whom(opening: Opening) -> str:
-    """To whom ports are published: ``to everyone``, ``to 198.51.100.0/24``, ``on 127.0.0.1``."""
+    """To or from whom: ``to everyone``, ``from 198.51.100.0/24``, ``on 127.0.0.1``."""
+    to = _TO[opening.way]
     if opening.bind and opening.bind <= LOOPBACK:
         return f"on {_shown(opening.bind)}"
     if opening.group is not None:
-        return f"to {plain(opening.group)}"
+        return f"{to} {plain(opening.group)}"
     if opening.sources is None or is_everyone(opening.sources):
-        return "to everyone"
-    return f"to {_shown(opening.sources)}"
+        return f"{to} everyone"
+    return f"{to} {_shown(opening.sources)}"
+
+
+def preposition(way: Way) -> str:
+    """Published *to* somebody, let through *from* somewhere."""
+    return _TO[way]
 
 
 def _described(place: Place) -> str:

@@ -162,6 +162,7 @@ def _joined(first: Finding, second: Finding) -> Finding:
     return replace(
         first if first.exception is None or second.exception is not None else second,
         address=addresses,
+        ports=first.ports | second.ports,
         source_location=first.source_location or second.source_location,
         service=first.service or second.service,
         process=first.process or second.process,

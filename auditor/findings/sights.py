@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from auditor.findings.declared_drafts import whom
 from auditor.findings.making import listed, plain
+from auditor.findings.scene import ranges
 from auditor.model.evidence import Kind, Scope
 from auditor.model.findings import Sight
 from auditor.model.ports import PortSet
@@ -33,7 +34,7 @@ class Sights:
         self._ranges: list[tuple[Opening, str]] = []
         for piece in reconciled.declared:
             for opening in piece.openings:
-                wide = opening.last is not None and opening.last != opening.port.number
+                wide = len(opening.ports) > 1
                 kept = self._ranges if wide else self._single.setdefault(opening.port, [])
                 kept.append((opening, piece.source))
         self._sockets: dict[Port, dict[Socket, None]] = {}
@@ -91,17 +92,12 @@ class Sights:
         return f"listening on {on}" + (f" as {who}" if who else "")
 
     def _opening(self, port: Port) -> list[tuple[Opening, str]]:
-        number, protocol = port.number, port.protocol
-        ranges = (
-            (opening, source)
-            for opening, source in self._ranges
-            if opening.port.protocol is protocol and opening.port.number <= number <= (opening.last or number)
-        )
-        return [*self._single.get(port, ()), *ranges]
+        wide = ((opening, source) for opening, source in self._ranges if port in opening.ports)
+        return [*self._single.get(port, ()), *wide]
 
     def _publishing(self, port: Port) -> Iterator[Sight]:
         for opening, source in self._opening(port)[:_SHOWN]:
-            text = f"published {whom(opening)}"
+            text = f"{opening.way.value} {whom(opening)}"
             yield Sight(kind=Kind.DECLARED, text=text, source=source, location=opening.location)
 
     def is_known(self, kind: Kind, port: Port) -> bool:
@@ -131,7 +127,7 @@ def state_in(view: View, port: Port) -> str:
 
 
 def _as_range(opening: Opening) -> str:
-    return whom(opening) if len(opening.ports) == 1 else f"{whom(opening)}: {opening.ports}"
+    return whom(opening) if len(opening.ports) == 1 else f"{whom(opening)}: {ranges(opening.ports)}"
 
 
 def _bound(socket: Socket) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from auditor.model.network import NOWHERE, NetworkSet
 from auditor.model.ports import NO_PORTS, PortSet
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from auditor.model.location import Location
-    from auditor.model.network import NetworkSet
     from auditor.model.ports import Port
 
 
@@ -45,6 +45,16 @@ class Scope(StrEnum):
 
     LOOPBACK = "loopback"
     NETWORK = "network"
+
+
+class Way(StrEnum):
+    """In which way a port is opened."""
+
+    PUBLISHED = "published"
+    LET_THROUGH = "let through"
+    """A firewall does not stop it, whether anything listens there or not."""
+    FORWARDED = "forwarded"
+    """A firewall leads it to another port or machine, so that no socket of the host need listen there."""
 
 
 Key = tuple[str | None, str | None, tuple[str, ...]]
@@ -114,10 +124,10 @@ class Socket:
 class Opening:
     """A port that a file or an engine will publish, and to whom.
 
-    ``last`` makes it a range: the number of its last port. ``bind`` is the address it is published on (None: all);
-    ``sources`` who may reach it (None: unlimited). Where a file names them by what they are (``members of
-    aws_security_group.app``) ``group`` says so: then nobody else may, and they are somewhere inside ``sources`` (None:
-    nobody knows where).
+    ``last`` makes it a range: the number of its last port; ``more`` are further ports opened by the same. ``bind`` is
+    the address it is published on (None: all); ``sources`` who may reach it (None: unlimited). Where a file names them
+    by what they are (``members of aws_security_group.app``) ``group`` says so: then nobody else may, and they are
+    somewhere inside ``sources`` (None: nobody knows where).
     """
 
     port: Port
@@ -127,12 +137,14 @@ class Opening:
     group: str | None = None
     what: str | None = None
     location: Location | None = None
+    more: PortSet = NO_PORTS
+    way: Way = Way.PUBLISHED
 
     @property
     def ports(self) -> PortSet:
         """All the ports that it opens."""
         number, protocol = self.port.number, self.port.protocol
-        return PortSet.span(number, number if self.last is None else self.last, protocol)
+        return PortSet.span(number, number if self.last is None else self.last, protocol) | self.more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +158,8 @@ class Observation:
     a way that compels an answer: its silence says nothing. For sockets evidence the state sets are empty and ``asked``
     says which tables were read in full.
     ``alive`` is whether the host answered anything at all (None: the evidence cannot tell).
-    ``started`` and ``finished`` are of this host, where the evidence knows them.
+    ``guarded`` is for evidence from a host's firewall: the addresses from which what neither an opening nor an unknown
+    names is kept out. ``started`` and ``finished`` are of this host, where the evidence knows them.
     """
 
     host: str | None = None
@@ -165,6 +178,7 @@ class Observation:
     services: tuple[ServiceSeen, ...] = ()
     sockets: tuple[Socket, ...] = ()
     openings: tuple[Opening, ...] = ()
+    guarded: NetworkSet = NOWHERE
     notes: tuple[str, ...] = ()
     started: datetime | None = None
     finished: datetime | None = None

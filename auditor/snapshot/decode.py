@@ -14,7 +14,18 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from auditor.files.json_keys import RepeatedKeyError, once_each
-from auditor.model.evidence import Completion, Kind, Observation, Opening, Origin, Scope, ServiceSeen, Socket, Unknown
+from auditor.model.evidence import (
+    Completion,
+    Kind,
+    Observation,
+    Opening,
+    Origin,
+    Scope,
+    ServiceSeen,
+    Socket,
+    Unknown,
+    Way,
+)
 from auditor.model.location import Location
 from auditor.model.network import NOWHERE, NetworkSet
 from auditor.model.ports import NO_PORTS, Port, PortSet, Protocol
@@ -121,6 +132,7 @@ def observation_of(fields: Fields) -> Observation:
         services=tuple(_each(fields, "services", _service)),
         sockets=tuple(_each(fields, "sockets", _socket)),
         openings=tuple(_each(fields, "openings", _opening)),
+        guarded=_networks(fields, "guarded") or NOWHERE,
         notes=_texts(fields, "notes"),
         **states,
     )
@@ -202,6 +214,8 @@ def _opening(fields: Fields) -> Opening:
         bind=_networks(fields, "bind"),
         sources=_networks(fields, "sources"),
         group=_text(fields, "group"),
+        more=_ports("openings.more", _text(fields, "more") or ""),
+        way=_one_of(fields, "way", Way) if "way" in fields else Way.PUBLISHED,
         what=_text(fields, "what"),
         location=None if location is None else _location(location),
     )

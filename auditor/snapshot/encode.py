@@ -7,10 +7,12 @@ break a line or reach a terminal. Each line ends in a newline.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from auditor.model.ports import Protocol
+from auditor.model.evidence import Way
+from auditor.model.ports import NO_PORTS, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -80,6 +82,7 @@ def observation_line(seen: Observation, *, interim: bool = False) -> str:
         "services": [_service(service) for service in seen.services] or None,
         "sockets": [_socket(socket) for socket in seen.sockets] or None,
         "openings": [_opening(opening) for opening in seen.openings] or None,
+        "guarded": str(seen.guarded) or None,
         "notes": list(seen.notes) or None,
     }
     return line_of(fields)
@@ -131,10 +134,12 @@ def _socket(socket: Socket) -> Fields:
 def _opening(opening: Opening) -> Fields:
     return _given(
         {
-            "port": str(opening.ports),
+            "port": str(replace(opening, more=NO_PORTS).ports),
+            "more": str(opening.more) or None,
             "bind": None if opening.bind is None else str(opening.bind),
             "sources": None if opening.sources is None else str(opening.sources),
             "group": opening.group,
+            "way": None if opening.way is Way.PUBLISHED else opening.way.value,
             "what": opening.what,
             "location": None if opening.location is None else _location(opening.location),
         }

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
-from auditor.model.evidence import Kind, Observation, Origin, Unknown
+from auditor.model.evidence import Kind, Observation, Origin, Unknown, Way
 from auditor.model.findings import Status, Verdict
-from auditor.model.ports import NO_PORTS
-from tests.unit.findings.worlds import Given, audit, checks, declared, only, opening
+from auditor.model.ports import NO_PORTS, PortSet
+from tests.unit.findings.worlds import Given, audit, checks, declared, only, opening, reasons
 
 POLICY = """
 version: 1
@@ -214,3 +216,53 @@ def test_a_file_that_gives_addresses_among_the_names_speaks_of_the_host_that_has
 
 def check_given(*evidence):
     return audit(POLICY.format(internet=EVERYONE, address="192.0.2.10", more=""), *evidence)
+
+
+def through(text, *, sources=None, group=None, line=3, way=Way.LET_THROUGH):
+    every = PortSet.parse(text)
+    first = opening(str(next(iter(every))), sources, line=line, group=group)
+    return replace(first, more=every - first.ports, way=way)
+
+
+def test_what_a_firewall_lets_through_to_everyone_is_one_finding_and_a_few_ports_that_are_forbidden_are_their_own():
+    found = check(through("1-65535/tcp,1-65535/udp"))
+    assert checks(found) == ["forbidden-open"] * 3 + ["too-wide"] * 3 + ["unexpected-open"]
+    wide = only(found, "unexpected-open")
+    assert len(wide.ports) == 2 * 65535 - 8
+    assert wide.message == (
+        "131,062 ports (1-21/tcp,24/tcp,26-442/tcp,444-5431/tcp,5433-6378/tcp,6380-8079/tcp,8081-8999/tcp,"
+        "9001-65535/tcp, …) of web-1 are let through from everyone and nothing allows it"
+    )
+
+
+def test_many_ports_that_a_rule_forbids_are_one_finding():
+    more = "  - {id: low, hosts: [web-1], deny: [1-7, 9-19, 42, 79, 87, 95-101, 1024-1030]}"
+    found = [one for one in check(through("1-65535"), more=more).findings if one.check == "forbidden-open"]
+    assert sorted(len(one.ports) or 1 for one in found) == [1, 1, 36]
+
+
+@pytest.mark.parametrize(
+    ("port", "expected", "left"),
+    [
+        ("8080/tcp", [], 0),  # allowed from everywhere
+        ("3306/tcp", ["unexpected-open"], 0),  # from nowhere
+        ("25/tcp", ["forbidden-open"], 0),
+        ("22/tcp", [], 1),
+    ],
+)
+def test_who_comes_in_at_one_interface_nobody_knows_and_it_may_not_matter(port, expected, left):
+    found = check(through(port, group="whoever comes in at eth1"))
+    assert checks(found) == expected
+    untold = "let through from whoever comes in at eth1, and whether these are where it is allowed is not known"
+    assert reasons(found) == [f"{untold} (compose.yaml:3:5)"] * left
+
+
+def test_a_firewall_is_not_asked_where_the_socket_is_bound_unless_it_belongs_on_loopback():
+    assert checks(check(through("5432/tcp", sources="198.51.100.0/24"))) == []
+    assert checks(check(through("9000/tcp"))) == ["too-wide"]
+
+
+def test_what_nobody_can_tell_of_a_port_that_is_allowed_from_some_places_alone_is_unverified():
+    unknown = Unknown(ports=PortSet.parse("22,8080"), reason="fw:3: -m geoip")
+    (gap,) = check_given(declared(unknown=(unknown,))).unverified
+    assert str(gap.ports) == "22/tcp"

@@ -137,9 +137,11 @@ def opening(port, sources=None, bind=None, line=7, what=None, last=None, group=N
     )
 
 
-def declared(*openings, host="web-1", source="compose.yaml", complete=True, reason=None, unknown=()):
-    origin = Origin(kind=Kind.DECLARED, source=source)
-    observation = Observation(host=host, openings=openings, unknown=unknown)
+def declared(
+    *openings, host="web-1", source="compose.yaml", complete=True, reason=None, unknown=(), started=None, **more
+):
+    origin = Origin(kind=Kind.DECLARED, source=source, started=started)
+    observation = Observation(host=host, openings=openings, unknown=unknown, **more)
     return Given(origin, (observation,), Completion(complete=complete, reason=reason))
 
 

@@ -21,6 +21,7 @@ from auditor.model.evidence import (
     ServiceSeen,
     Socket,
     Unknown,
+    Way,
 )
 from auditor.model.location import Location
 from auditor.model.network import EVERYWHERE, NOWHERE, NetworkSet
@@ -77,7 +78,7 @@ sockets = st.builds(
 )  # fmt: skip
 openings = st.builds(
     Opening, port=ports, bind=maybe(networks), sources=maybe(networks), group=maybe(texts), what=maybe(texts),
-    location=maybe(locations),
+    location=maybe(locations), way=st.sampled_from(Way), more=port_sets(),
 ).flatmap(
     lambda one: maybe(st.integers(one.port.number + 1, HIGHEST + 1)).map(
         lambda last: replace(one, last=None if last is None or last > HIGHEST else last)
@@ -108,6 +109,7 @@ def observations(draw):
         services=draw(several(services)),
         sockets=draw(several(sockets)),
         openings=draw(several(openings)),
+        guarded=draw(networks),
         notes=draw(several(texts)),
         started=draw(maybe(times)),
         finished=draw(maybe(times)),
@@ -121,10 +123,10 @@ origins = st.builds(
 completions = st.builds(Completion, complete=flags, finished=maybe(times), reason=maybe(texts))
 
 A_FIELD_OF_EVERY_KIND = {
-    Observation: 19,
+    Observation: 20,
     ServiceSeen: 8,
     Socket: 11,
-    Opening: 7,
+    Opening: 9,
     Location: 5,
     Origin: 8,
     Completion: 3,
