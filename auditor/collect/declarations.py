@@ -25,5 +25,11 @@ def declared(name: str, module: str, matches: Callable[[Head], bool]) -> Format:
     return Format(name=name, matches=matches, open=opened)
 
 
-DECLARATIONS: tuple[Format, ...] = ()
+def _is_kubernetes(head: Head) -> bool:
+    from auditor.collect.declared.kubernetes.beginning import looks_like
+
+    return looks_like(head.text, head.path)
+
+
+DECLARATIONS: tuple[Format, ...] = (declared("Kubernetes", "kubernetes.file", _is_kubernetes),)
 """What engines, orchestrators, plans and firewalls are given. Each must be sure of itself."""
