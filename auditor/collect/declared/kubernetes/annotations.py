@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from auditor.model.network import NOWHERE, NetworkSet
 
@@ -37,34 +37,46 @@ _RANGES = (
     "service.beta.kubernetes.io/azure-allowed-ip-ranges",
     "alb.ingress.kubernetes.io/inbound-cidrs",
 )
-_NAMED_RANGES = ("service.beta.kubernetes.io/azure-allowed-service-tags", "alb.ingress.kubernetes.io/security-groups")
+_GROUPS = {
+    "service.beta.kubernetes.io/azure-allowed-service-tags": "service tag",
+    "service.beta.kubernetes.io/aws-load-balancer-security-groups": "sources in the security group",
+    "alb.ingress.kubernetes.io/security-groups": "sources in the security group",
+}
+"""What limits who may come in somewhere else than in the manifest."""
+_LONGEST = 100
+
+
+class Reach(NamedTuple):
+    """Who may reach something: ``sources`` (None: everyone), or the members of ``group``, wherever they are."""
+
+    sources: NetworkSet | None = None
+    group: str | None = None
 
 
 class UnreadableError(ValueError):
     """Who may reach something is said in a form that nobody can read here; the text says where and what."""
 
 
-def sources_of(annotations: Node, ranges: Node) -> NetworkSet | None:
-    """Who may reach a load balancer; None: everyone.
+def reach_of(annotations: Node, ranges: Node) -> Reach:
+    """Who may reach a load balancer.
 
     ``ranges`` is its list of source ranges, which wins over the annotation that came before it.
 
-    :raises UnreadableError: a range is none, or has a name that stands for addresses elsewhere.
+    :raises UnreadableError: a range is none.
     :raises MisshapenError: the list is none.
     """
     limits = [_networks(entry, entry.data) for entry in ranges.entries()]
     for key in () if limits else _RANGES:
         if text := (node := annotations.get(key)).text:
             limits += [_networks(node, part) for part in text.split(",")]
-    for key in () if limits else _NAMED_RANGES:
-        if (node := annotations.get(key)).text:
-            raise UnreadableError(f"{node.place} limits it to {node.shown}, and the manifest does not say who that is")
+    inside = INTERNAL if is_internal(annotations) else None
     if not limits:
-        return INTERNAL if is_internal(annotations) else None
+        named = (f"{kind} {text[:_LONGEST]}" for key, kind in _GROUPS.items() if (text := annotations.get(key).text))
+        return Reach(inside, next(named, None))
     allowed = NOWHERE
     for networks in limits:
         allowed |= networks
-    return allowed & INTERNAL or allowed if is_internal(annotations) else allowed
+    return Reach(allowed if inside is None else (allowed & inside or allowed))
 
 
 def is_internal(annotations: Node) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from auditor.collect.declared.kubernetes.annotations import INTERNAL, UnreadableError, is_internal, sources_of
+from auditor.collect.declared.kubernetes.annotations import INTERNAL, Reach, UnreadableError, is_internal, reach_of
 from auditor.collect.declared.kubernetes.face import CLUSTER, INGRESS, Face, settled
 from auditor.collect.declared.kubernetes.node import Node
 from auditor.collect.declared.kubernetes.services import few, literal
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from auditor.collect.declared.kubernetes.resource import Resource
     from auditor.model.location import Location
-    from auditor.model.network import NetworkSet
 
 HTTP = Port(Protocol.TCP, 80)
 HTTPS = Port(Protocol.TCP, 443)
@@ -44,7 +43,7 @@ class _Entrance:
         self._owner = resource.name
         self._faces: dict[str, Face] = {}
         self._known: set[tuple[str | None, Port]] = set()
-        self.sources: NetworkSet | None = None
+        self.reach = Reach()
         self.reason: str | None = None
 
     def face(self, host: str | None = None) -> Face:
@@ -62,7 +61,7 @@ class _Entrance:
         if self.reason:
             face.doubt(self.reason, PortSet.of(port))
         else:
-            face.open(port, location, self._owner, sources=self.sources)
+            face.open(port, location, self._owner, reach=self.reach)
 
     def faces(self) -> Iterator[Face]:
         """Yield them all, and for each further address what any of them opens."""
@@ -128,12 +127,12 @@ def _listening(entrance: _Entrance, ports: Node) -> list[tuple[Port, Location]] 
 def _limit(entrance: _Entrance, resource: Resource, *classes: str | None) -> None:
     try:
         nothing = Node(resource.root.document, (), None)
-        entrance.sources = sources_of(resource.annotations, nothing)
+        entrance.reach = reach_of(resource.annotations, nothing)
     except UnreadableError as error:
         entrance.reason = str(error)
         return
-    if entrance.sources is None and not _INTERNAL_CLASSES.isdisjoint(classes):
-        entrance.sources = INTERNAL
+    if entrance.reach == Reach() and not _INTERNAL_CLASSES.isdisjoint(classes):
+        entrance.reach = Reach(INTERNAL)
 
 
 # -- Gateway API, Istio, OpenShift ---------------------------------------------------------------------------------
@@ -145,8 +144,8 @@ def gateway(resource: Resource) -> Iterator[Face]:
     given = resource.root.get("status", "addresses")
     entrance = _Entrance(resource, given if given.data else spec.get("addresses"))
     _limit(entrance, resource, spec.get("gatewayClassName").text)
-    if entrance.sources is None and is_internal(spec.get("infrastructure", "annotations")):
-        entrance.sources = INTERNAL
+    if entrance.reach == Reach() and is_internal(spec.get("infrastructure", "annotations")):
+        entrance.reach = Reach(INTERNAL)
     for listener in spec.get("listeners").entries():
         host, number = _host_of(listener.get("hostname")), listener.get("port")
         protocol = Protocol.UDP if listener.get("protocol").text == "UDP" else Protocol.TCP

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from auditor.collect.declared.kubernetes.annotations import Reach
 from auditor.model.evidence import Observation, Opening, Unknown
 from auditor.model.ports import NO_PORTS, Port, PortSet, Protocol
 
@@ -24,6 +25,7 @@ CLUSTER = "kubernetes"
 NODES = "kubernetes/nodes"
 LOAD_BALANCERS = "kubernetes/load-balancers"
 INGRESS = "kubernetes/ingress"
+EVERYONE = Reach()
 CLASSES = (NODES, LOAD_BALANCERS, INGRESS)
 
 
@@ -43,10 +45,11 @@ class Face:
         what: str,
         *,
         bind: NetworkSet | None = None,
-        sources: NetworkSet | None = None,
+        reach: Reach = EVERYONE,
     ) -> None:
         """Add a port that will be open."""
-        self.openings.append(Opening(port=port, bind=bind, sources=sources, what=what, location=location))
+        sources, group = reach
+        self.openings.append(Opening(port=port, bind=bind, sources=sources, group=group, what=what, location=location))
 
     def doubt(self, reason: str, ports: PortSet = NO_PORTS) -> None:
         """Add ports of which the manifest does not say whether they will be open; none named: any."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.collect.declared.kubernetes.annotations import UnreadableError, sources_of
+from auditor.collect.declared.kubernetes.annotations import Reach, UnreadableError, reach_of
 from auditor.collect.declared.kubernetes.face import CLUSTER, LOAD_BALANCERS, NODES, Face, settled
 from auditor.collect.declared.kubernetes.node import MisshapenError
 from auditor.model.network import parse_address
@@ -99,9 +99,9 @@ def _load_balancer(resource: Resource, spec: Node) -> Iterator[Face]:
 
 
 def _open_ports(face: Face, resource: Resource, spec: Node) -> None:
-    reason, sources = None, None
+    reason, reach = None, Reach()
     try:
-        sources = sources_of(resource.annotations, spec.get("loadBalancerSourceRanges"))
+        reach = reach_of(resource.annotations, spec.get("loadBalancerSourceRanges"))
     except UnreadableError as error:
         reason = str(error)
     for entry in spec.get("ports").entries():
@@ -109,7 +109,7 @@ def _open_ports(face: Face, resource: Resource, spec: Node) -> None:
         if port and reason:
             face.doubt(reason, PortSet.of(port))
         elif port:
-            face.open(port, entry.get("port").location, f"load balancer of {resource.name}", sources=sources)
+            face.open(port, entry.get("port").location, f"load balancer of {resource.name}", reach=reach)
 
 
 def _addresses(resource: Resource, spec: Node) -> tuple[list[str], list[str]]:

@@ -143,7 +143,7 @@ def test_an_internal_load_balancer_with_source_ranges_lets_in_what_both_allow():
         ('["${OFFICE}"]', "{}"),
         ("[office]", "{}"),
         ("[7]", "{}"),
-        ("[]", "{service.beta.kubernetes.io/azure-allowed-service-tags: AzureFrontDoor}"),
+        ("[]", "{service.beta.kubernetes.io/load-balancer-source-ranges: here}"),
     ],
 )
 def test_sources_that_nobody_can_read_leave_the_port_in_doubt(ranges, annotations):
@@ -414,3 +414,10 @@ def test_a_kustomization_is_to_be_built_first(text, file):
 )
 def test_other_files_are_not_taken(text):
     assert not looks_like(text, "some.yaml")
+
+
+def test_sources_that_have_names_elsewhere_are_a_group():
+    annotations = "{service.beta.kubernetes.io/azure-allowed-service-tags: AzureFrontDoor.Backend}"
+    spec = "type: LoadBalancer\nallocateLoadBalancerNodePorts: false\nports: [{port: 443}]\n"
+    (seen,) = read(service(spec, annotations=annotations))
+    assert (seen.openings[0].sources, seen.openings[0].group) == (None, "service tag AzureFrontDoor.Backend")
