@@ -10,6 +10,8 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from auditor.model.ports import Protocol
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date, datetime
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from auditor.model.findings import Audit
     from auditor.model.policy import Host, Policy
     from auditor.model.ports import PortSet
+    from auditor.model.ssh import Asked
     from auditor.model.target import Batch, Observer
     from auditor.policy.resolve import Resolver
     from auditor.snapshot.checkpoint import Pulse
@@ -48,10 +51,26 @@ class ScanLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SshLimits:
+    """How to read the sockets of other machines over SSH; None: as the collector has it.
+
+    ``sudo`` is for every host, whatever the policy says. ``configuration`` and ``known_hosts`` are files that stand in
+    for the user's own. ``concurrency`` is of hosts at once, ``timeout`` in seconds for each.
+    """
+
+    sudo: bool = False
+    configuration: str | None = None
+    known_hosts: str | None = None
+    concurrency: int | None = None
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One audit as asked for.
 
-    ``evidence`` names files; without any, ``sockets`` reads this machine's tables, and else the hosts are scanned.
+    ``evidence`` names files, ``sockets`` reads this machine's tables, and ``ssh`` those of the policy's hosts with
+    logins; without any of them the hosts are scanned.
     ``asked`` and ``taken`` are what was asked, and when, of evidence that does not say so itself.
     ``matrix`` selects hosts whose ports are laid out in full.
     ``reports`` names the files that the caller is going to write. ``settings`` overrides the policy's, by name.
@@ -63,6 +82,7 @@ class Request:
     root: Path
     evidence: Sequence[str] = ()
     sockets: bool = False
+    ssh: SshLimits | None = None
     vantage: str | None = None
     host: str | None = None
     asked: PortSet | None = None
@@ -148,7 +168,7 @@ def judge(
 
     policy = replace(loaded.policy, settings=replace(loaded.policy.settings, **request.settings))
     gathered = gather(evidence, Attribution(policy, request.host), policy, request.vantage)
-    if request.sockets and not request.only:  # this machine's sockets are asked about this machine
+    if request.sockets and not request.ssh and not request.only:  # this machine's sockets are asked about this machine
         hosts = [host for host in hosts if gathered.speaks_of(host)]
     finished = request.clock()
     reconciler = Reconciler(policy, loaded.resolver, gathered, finished)
@@ -169,16 +189,45 @@ def judge(
 
 
 def collect(request: Request, loaded: Loaded, observer: Observer) -> Sequence[Evidence]:
-    """Open the evidence asked for: files, this machine's sockets, or a live scan."""
+    """Open the evidence asked for: files, the sockets of this machine or of others, or else a live scan."""
+    pieces: list[Evidence] = []
     if request.evidence:
-        return opened(loaded.policy, request, observer)
-    if request.sockets:
+        pieces += opened(loaded.policy, request, observer)
+    if request.ssh is not None:
+        from auditor.plan.logins import planned_logins
+
+        logins = planned_logins(chosen(loaded.policy, request.only))
+        remote = over_ssh(logins, request.ssh, observer)
+        pieces.append(saved(remote, request.save) if request.save else remote)
+    elif request.sockets:
         from auditor.collect.sockets import listening
 
         live: Evidence = listening(request.host)
-        return (saved(live, request.save),) if request.save else (live,)
+        pieces.append(saved(live, request.save) if request.save else live)
+    if pieces:
+        return pieces
     limits, save = request.limits, request.save
     return (scan(loaded, vantage=request.vantage, only=request.only, limits=limits, save=save, observer=observer),)
+
+
+def over_ssh(
+    hosts: Sequence[Asked], limits: SshLimits, observer: Observer, protocols: Iterable[Protocol] = tuple(Protocol)
+) -> Evidence:
+    """Read what listens on other machines; they are asked as the result is read.
+
+    :raises CollectError: there is no OpenSSH client here.
+    :raises UsageError: a file that is not to be read.
+    """
+    from auditor.collect.sockets.remote import CONCURRENCY, Settings, remote_listening
+
+    settings = Settings(configuration=limits.configuration, known_hosts=limits.known_hosts)
+    if limits.timeout is not None:
+        settings = replace(settings, timeout=limits.timeout)
+    if limits.sudo:
+        hosts = [replace(asked, login=replace(asked.login, sudo=True)) for asked in hosts]
+    return remote_listening(
+        hosts, settings, observer, protocols=tuple(protocols), concurrency=limits.concurrency or CONCURRENCY
+    )
 
 
 def chosen(policy: Policy, only: Sequence[str], *, option: str = "--only") -> tuple[Host, ...]:

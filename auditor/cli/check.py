@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from auditor.cli import options as given
+from auditor.cli import ssh as over
 from auditor.errors import EvidenceError, PolicyError, UsageError
 
 DEFAULT_POLICY = "exposure.yaml"
@@ -19,6 +20,9 @@ def check(
         typer.Argument(metavar="EVIDENCE...", help="Evidence files of any kind; without them, a live scan."),
     ] = None,
     sockets: Annotated[bool, typer.Option("--sockets", help="Judge what listens on this machine; no scan.")] = False,
+    ssh: Annotated[
+        bool, typer.Option("--ssh", help="Judge what listens on the hosts with 'ssh' in the policy; no scan.")
+    ] = False,
     vantage: given.From = None,
     host: given.HostName = None,
     asked: given.Asked = None,
@@ -37,6 +41,11 @@ def check(
     timeout: given.Timeout = None,
     max_inflight: given.MaxInflight = None,
     max_targets: given.MaxTargets = None,
+    sudo: over.Sudo = False,
+    ssh_config: over.Configuration = None,
+    ssh_known_hosts: over.KnownHosts = None,
+    ssh_concurrency: over.Concurrency = None,
+    ssh_timeout: over.Timeout = None,
     sarif_anchor: given.SarifAnchor = None,
     sarif_category: given.SarifCategory = None,
     sarif_include_excepted: given.SarifIncludeExcepted = False,
@@ -46,9 +55,9 @@ def check(
 ) -> int:
     """Compare what is exposed with what the policy allows, report the difference, and fail on violations.
 
-    Without EVIDENCE files the declared hosts are scanned. Exit codes: 0 conforms and all verified; 1 violations at or
-    above fail_on; 2 bad usage or invalid policy; 3 no violation, but not all verified; 4 the audit could not be
-    carried out; 130 interrupted.
+    Without EVIDENCE files, --sockets and --ssh the declared hosts are scanned. Exit codes: 0 conforms and all verified;
+    1 violations at or above fail_on; 2 bad usage or invalid policy; 3 no violation, but not all verified; 4 the audit
+    could not be carried out; 130 interrupted.
     """
     from pathlib import Path
 
@@ -65,14 +74,25 @@ def check(
         max_inflight=max_inflight,
         max_targets=max_targets,
     )
-    if (evidence or sockets) and limits != pipeline.ScanLimits():
-        raise UsageError("options of the scan do not go with evidence files or --sockets: nothing is scanned")
-    if evidence and (sockets or save):
+    logins = over.limits(
+        sudo=sudo,
+        configuration=ssh_config,
+        known_hosts=ssh_known_hosts,
+        concurrency=ssh_concurrency,
+        timeout=ssh_timeout,
+    )
+    if (evidence or sockets or ssh) and limits != pipeline.ScanLimits():
+        raise UsageError("options of the scan do not go with evidence files, --sockets or --ssh: nothing is scanned")
+    if evidence and (sockets or (save and not ssh)):
         raise UsageError("--sockets and --save do not go with evidence files: nothing is collected")
+    if sockets and ssh:
+        raise UsageError("--sockets is about this machine, and --ssh about others: give one of them")
+    if logins != pipeline.SshLimits() and not ssh:
+        raise UsageError("--sudo and the options --ssh-… go with --ssh: nobody logs in anywhere")
     if (asked or taken) and not evidence:
         raise UsageError("--asked and --taken go with evidence files: what is collected here says so itself")
     wanted = reports.outputs(output)
-    if not evidence:
+    if not evidence or ssh:
         reports.expect_room(wanted)
     request = pipeline.Request(
         policy=policy,
@@ -80,6 +100,7 @@ def check(
         root=repository_root(Path.cwd()),
         evidence=evidence or (),
         sockets=sockets,
+        ssh=logins if ssh else None,
         vantage=vantage,
         host=host,
         asked=given.asked(asked),
@@ -92,7 +113,7 @@ def check(
         limits=limits,
     )
     try:
-        with Watcher(quiet=quiet) as watcher:
+        with Watcher(quiet=quiet, of="hosts" if ssh else "ports") as watcher:
             audit = pipeline.check(request, watcher)
     except PolicyError:
         if _is_evidence(policy):

@@ -162,7 +162,7 @@ def limits(
         method=method and method.value,
         rate=_rate(rate, "--rate"),
         host_rate=_rate(host_rate, "--host-rate"),
-        timeout=_seconds(timeout),
+        timeout=seconds(timeout, "--timeout"),
         max_inflight=max_inflight,
         max_targets=max_targets,
     )
@@ -222,7 +222,11 @@ def _rate(text: str | None, option: str) -> int | None:
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 
 
-def _seconds(text: str | None) -> float | None:
+def seconds(text: str | None, option: str) -> float | None:
+    """Read a time such as ``2s``, in seconds.
+
+    :raises UsageError: it is none, or an hour or longer.
+    """
     if text is None:
         return None
     number = text.rstrip("ms")
@@ -231,5 +235,5 @@ def _seconds(text: str | None) -> float | None:
     except (ValueError, KeyError):
         value = 0.0
     if not 0 < value < 3600:
-        raise UsageError(f"--timeout: {text!r}: expected a time such as 2s or 500ms, below an hour")
+        raise UsageError(f"{option}: {text!r}: expected a time such as 2s or 500ms, below an hour")
     return value

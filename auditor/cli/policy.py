@@ -90,6 +90,8 @@ def _text_lines(policy: Policy, rows: Iterator[tuple[Host, str | None, Expectati
                 yield f"  {label:<13}{ports}"
         for clause in _conditional(expectation):
             yield terminal(f"  {'only if':<13}{clause.ports} ({', '.join(conditions(clause))})")
+        if host.ssh:
+            yield terminal(f"  {'ssh':<13}{host.ssh}")
         yield f"  {'otherwise':<13}{'filtered' if expectation.otherwise_filtered else 'closed or filtered'}"
 
 
@@ -103,6 +105,7 @@ def _json_lines(rows: Iterator[tuple[Host, str | None, Expectation]]) -> Iterato
                 "addresses": [address.text for address in host.addresses],
                 "vantage": vantage,
                 "dark": host.dark,
+                "ssh": str(host.ssh) if host.ssh else None,
                 "permitted": str(expectation.permitted),
                 "required": str(expectation.required),
                 "denied": str(expectation.forbidden),

@@ -1,4 +1,4 @@
-"""What a scan shows while it runs: a bar with rate and time left on a terminal, plain lines elsewhere."""
+"""What a scan, or a round of logins, shows while it runs: a bar with rate and time left on a terminal, else lines."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 class Watcher:
-    """Shows a scan's progress on standard error; a context manager that leaves the terminal as it was."""
+    """Shows progress on standard error, in ports or hosts; a context manager that leaves the terminal as it was."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, of: str = "ports") -> None:
+        self._of = of
         self._quiet = quiet or sys.stderr is None  # closed by the caller
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -48,14 +49,14 @@ class Watcher:
         if self._quiet or not sys.stderr.isatty():
             return
         if self._bar is None:
-            self._bar = _bar()
+            self._bar = _bar(self._of)
             self._bar.start()
-            self._task = self._bar.add_task("scanning", total=total, opened=0)
+            self._task = self._bar.add_task("scanning" if self._of == "ports" else "asking", total=total, opened=0)
         if self._task is not None:
             self._bar.update(self._task, completed=done, total=total, opened=opened)
 
 
-def _bar() -> Progress:
+def _bar(of: str) -> Progress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -68,17 +69,17 @@ def _bar() -> Progress:
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """Ports a second."""
+        """What is done in a second."""
 
         def render(self, task: object) -> Text:
             speed = getattr(task, "finished_speed", None) or getattr(task, "speed", None)
-            return Text(f"{speed:,.0f} ports/s" if speed else "")
+            return Text(f"{speed:,.0f} {of}/s" if speed else "")
 
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[opened]} open"),
+        TextColumn("{task.fields[opened]} open" if of == "ports" else "{task.fields[opened]} sockets"),
         Rate(),
         TimeRemainingColumn(),
         console=Console(stderr=True),

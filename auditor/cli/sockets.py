@@ -1,4 +1,4 @@
-"""``auditor sockets``: what listens on this machine, and who."""
+"""``auditor sockets``: what listens on this machine, or on others over SSH, and who."""
 
 from __future__ import annotations
 
@@ -8,18 +8,30 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditor.cli import options as given
-from auditor.errors import CollectError, ExitCode
+from auditor.cli import ssh as over
+from auditor.errors import CollectError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from auditor.model.evidence import Evidence, Observation, Socket
+    from auditor.model.ports import Protocol
+    from auditor.model.ssh import Asked
+    from auditor.pipeline import SshLimits
 
 _HEADINGS = ("PROTO", "ADDRESS:PORT", "SCOPE", "SERVICE", "PROCESS", "USER")
 _UNKNOWN = "-"
 
 
 def sockets(
+    policy: Annotated[
+        str | None, typer.Argument(metavar="[POLICY]", help="Look at the hosts with 'ssh' in this policy.")
+    ] = None,
+    ssh: Annotated[
+        list[str] | None,
+        typer.Option("--ssh", metavar="USER@HOST", help="Look at this host, by a login over SSH; repeatable."),
+    ] = None,
+    only: given.Only = None,
     output: given.SnapshotForm = given.Shape.TEXT,
     save: given.Save = None,
     tcp: Annotated[bool, typer.Option("--tcp", "-t", help="TCP alone.")] = False,
@@ -28,18 +40,43 @@ def sockets(
         bool, typer.Option("--all-namespaces", "-a", help="Show other network namespaces too, such as containers'.")
     ] = False,
     host: given.HostName = None,
+    sudo: over.Sudo = False,
+    ssh_config: over.Configuration = None,
+    ssh_known_hosts: over.KnownHosts = None,
+    ssh_concurrency: over.Concurrency = None,
+    ssh_timeout: over.Timeout = None,
+    quiet: given.Quiet = False,
 ) -> int:
     """Show what listens on this machine: address, scope, process and user, as 'ss -tulnp' and 'lsof -i' do.
 
     The address * takes IPv4 and IPv6, [::] IPv6 alone. Processes of other users can be seen by root alone. What is
     saved, or printed as json, holds every network namespace.
 
-    Exit codes: 0 all was read; 2 bad usage; 3 a part could not be read, with the reason; 4 nothing could.
+    With --ssh, or a POLICY whose hosts have 'ssh', other machines are looked at, with nothing installed there but a
+    shell. Keys, agent, jump hosts and known hosts are those of the OpenSSH client; a host key that is not known is
+    never accepted.
+
+    Exit codes: 0 all was read; 2 bad usage; 3 a part could not be read, with the reason; 4 nothing could;
+    130 interrupted.
     """
-    from auditor.collect.sockets import listening
+    from auditor import pipeline
     from auditor.model.ports import Protocol
 
     asked = [protocol for protocol, wanted in ((Protocol.TCP, tcp), (Protocol.UDP, udp)) if wanted or tcp == udp]
+    limits = over.limits(
+        sudo=sudo,
+        configuration=ssh_config,
+        known_hosts=ssh_known_hosts,
+        concurrency=ssh_concurrency,
+        timeout=ssh_timeout,
+    )
+    if policy or ssh:
+        logins = _logins(policy, ssh or (), only or (), host, save)
+        return _others(logins, limits, asked, output, save, all_namespaces=all_namespaces, quiet=quiet)
+    if only or limits != pipeline.SshLimits():
+        raise UsageError("--only, --sudo and the options --ssh-… go with --ssh or a policy")
+    from auditor.collect.sockets import listening
+
     evidence = listening(host, protocols=asked)
     seen = tuple(evidence)
     if save:
@@ -47,7 +84,7 @@ def sockets(
 
         record(evidence, save)
     if output is given.Shape.JSON:
-        _print_lines(evidence)
+        _print_lines(evidence, seen)
     else:
         for observation in seen:
             _print_table(observation, all_namespaces=all_namespaces)
@@ -55,6 +92,54 @@ def sockets(
     if not any(observation.asked for observation in seen):
         raise CollectError("; ".join(each.reason for each in unknown))
     return ExitCode.UNVERIFIED if unknown else ExitCode.CONFORMS
+
+
+def _logins(
+    policy: str | None, ssh: Sequence[str], only: Sequence[str], host: str | None, save: str | None
+) -> tuple[Asked, ...]:
+    if not policy:
+        if only:
+            raise UsageError("--only goes with a policy")
+        return over.logins(ssh, host)
+    if ssh or host:
+        raise UsageError(
+            "a policy says itself where to log in, and what the hosts are called: leave out --ssh and --host"
+        )
+    from auditor import pipeline
+    from auditor.files.spare import spare
+    from auditor.plan.logins import planned_logins
+
+    loaded = pipeline.load(policy, today=given.moment(None).date())
+    spare(pipeline.read_by(loaded), snapshot=save)
+    return planned_logins(pipeline.chosen(loaded.policy, only))
+
+
+def _others(
+    logins: Sequence[Asked],
+    limits: SshLimits,
+    protocols: Sequence[Protocol],
+    output: given.Shape,
+    save: str | None,
+    *,
+    all_namespaces: bool,
+    quiet: bool,
+) -> int:
+    """Look at other hosts, and show them in the order given; what was seen before an interruption is saved."""
+    from auditor import pipeline
+    from auditor.cli.progress import Watcher
+
+    with Watcher(quiet=quiet, of="hosts") as watcher:
+        evidence = pipeline.over_ssh(logins, limits, watcher, protocols)
+        if save:
+            evidence = pipeline.saved(evidence, save)
+        places = {asked.name: place for place, asked in enumerate(logins)}
+        ordered = sorted(evidence, key=lambda seen: places[seen.host or ""])
+    if output is given.Shape.JSON:
+        _print_lines(evidence, ordered)
+    else:
+        for observation in ordered:
+            _print_host(observation, all_namespaces=all_namespaces)
+    return ExitCode.UNVERIFIED if any(each.unknown for each in ordered) else ExitCode.CONFORMS
 
 
 def address_text(each: Socket) -> str:
@@ -88,11 +173,24 @@ def cells(each: Socket) -> tuple[str, ...]:
     return tuple(map(one_line, row))
 
 
-def _print_lines(evidence: Evidence) -> None:
+def _print_lines(evidence: Evidence, observations: Iterable[Observation]) -> None:
     from auditor.snapshot.encode import footer_line, header_line, observation_line
 
-    lines = [header_line(evidence.origin), *map(observation_line, evidence), footer_line(evidence.completion)]
+    lines = [header_line(evidence.origin), *map(observation_line, observations), footer_line(evidence.completion)]
     typer.echo("".join(lines), nl=False)
+
+
+def _print_host(observation: Observation, *, all_namespaces: bool) -> None:
+    from auditor.report.escape import one_line
+
+    typer.echo(one_line(f"{observation.host}{_own_name(observation)}"))
+    _print_table(observation, all_namespaces=all_namespaces)
+    typer.echo("")
+
+
+def _own_name(observation: Observation) -> str:
+    name = next(iter(observation.names), None)
+    return f" ({name})" if name and name != observation.host else ""
 
 
 def _print_table(observation: Observation, *, all_namespaces: bool) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import date, timedelta
 
     from auditor.model.location import Location
+    from auditor.model.ssh import Login
 
 LOCAL = "local"
 """The vantage that every host has of itself: its own loopback. Always known, never declared."""
@@ -63,13 +64,14 @@ class HostAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """A named entry of ``hosts:``."""
+    """A named entry of ``hosts:``. ``ssh`` is how to log in there; None: nobody said that one may."""
 
     name: str
     addresses: tuple[HostAddress, ...]
     tags: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     dark: bool = False
+    ssh: Login | None = None
     location: Location
 
     @property

@@ -10,6 +10,7 @@ from auditor.files.validate import quoted
 from auditor.model.policy import AddressKind, Host, HostAddress, PolicyFile
 from auditor.policy.addresses import read_host_address
 from auditor.policy.extends import blame
+from auditor.policy.logins import read_login
 from auditor.policy.nodes import flag, text, text_entries, texts, word
 from auditor.policy.words import NAME_RULE, is_name
 
@@ -76,6 +77,7 @@ class Hosts:
             tags=self._tags(node.fields.get("tags")),
             aliases=tuple(dict.fromkeys(texts(node.fields.get("aliases")))),
             dark=flag(node, "dark", default=False),
+            ssh=read_login(node.fields.get("ssh"), addresses, self._problems),
             location=place,
         )
 
@@ -138,7 +140,7 @@ class Hosts:
 
 
 def _meaning(host: Host) -> tuple[object, ...]:
-    return (host.addresses, frozenset(host.tags), frozenset(host.aliases), host.dark)
+    return (host.addresses, frozenset(host.tags), frozenset(host.aliases), host.dark, host.ssh)
 
 
 def _identity(address: HostAddress) -> object:

@@ -85,11 +85,13 @@ def _observe(host: str | None, protocols: Sequence[Protocol], *, all_namespaces:
     )
 
 
-def sockets(table: Tables, owners: Holders, netns: str | None = None) -> tuple[Socket, ...]:
+def sockets(
+    table: Tables, owners: Holders, netns: str | None = None, *, named: Callable[[int], str] = user_name
+) -> tuple[Socket, ...]:
     """Turn the rows of a namespace into sockets: one for each port, address, device and name of a process.
 
     Several rows (``SO_REUSEPORT``) and several processes (prefork) of one name fold into one socket, whose process
-    and user are the oldest one's. Nothing of another name ever hides behind it.
+    and user are the oldest one's. Nothing of another name ever hides behind it. ``named`` names a user by number.
     """
     groups: dict[tuple[Entry, str | None], dict[int, Process | None]] = {}
     for entry in table.entries:
@@ -98,11 +100,13 @@ def sockets(table: Tables, owners: Holders, netns: str | None = None) -> tuple[S
             key = replace(entry, inode=0, uid=0 if process else entry.uid), process.name if process else None
             group = groups.setdefault(key, {})
             group[process.pid if process else -1 - len(group)] = process
-    made = (_socket(entry, list(group.values()), table, netns) for (entry, _), group in groups.items())
+    made = (_socket(entry, list(group.values()), table, netns, named) for (entry, _), group in groups.items())
     return tuple(sorted(made, key=_order))
 
 
-def _socket(entry: Entry, group: Sequence[Process | None], table: Tables, netns: str | None) -> Socket:
+def _socket(
+    entry: Entry, group: Sequence[Process | None], table: Tables, netns: str | None, named: Callable[[int], str]
+) -> Socket:
     oldest = min((each for each in group if each), key=lambda each: (each.started, each.pid), default=None)
     port = Port(entry.protocol, entry.number)
     return Socket(
@@ -111,7 +115,7 @@ def _socket(entry: Entry, group: Sequence[Process | None], table: Tables, netns:
         scope=_scope(entry),
         process=oldest.name if oldest else None,
         pid=oldest.pid if oldest else None,
-        user=oldest.user if oldest else user_name(entry.uid),
+        user=named(oldest.uid if oldest else entry.uid),
         netns=netns,
         interface=table.interfaces.get(entry.interface),
         dual_stack=bool(entry.dual),

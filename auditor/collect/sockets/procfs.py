@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from auditor.model.ports import Protocol
 
+ByteOrder = Literal["little", "big"]
+
 _ROW = re.compile(
     r"\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ([0-9A-F]{2}) "
     r"\S+ \S+ \S+\s+(\d+)\s+\d+ (\d+)",
@@ -33,8 +35,14 @@ def read(path: str, protocol: Protocol, states: frozenset[KernelState], number: 
         return list(parse(table, protocol, states, number))
 
 
-def parse(lines: Iterable[str], protocol: Protocol, states: frozenset[KernelState], number: int = 0) -> Iterator[Entry]:
-    """Read the lines of a table, its heading first.
+def parse(
+    lines: Iterable[str],
+    protocol: Protocol,
+    states: frozenset[KernelState],
+    number: int = 0,
+    order: ByteOrder = sys.byteorder,
+) -> Iterator[Entry]:
+    """Read the lines of a table, its heading first. ``order`` is the byte order of the machine that wrote it.
 
     :raises ValueError: no heading (an empty file is no table), or a row that is none.
     """
@@ -45,19 +53,19 @@ def parse(lines: Iterable[str], protocol: Protocol, states: frozenset[KernelStat
         found = _ROW.match(row)
         if found is None:
             raise ValueError(f"not a row of a socket table: {row[:80]!r}")
-        entry = _entry(found, protocol)
+        entry = _entry(found, protocol, order)
         if entry.state in states and number in {0, entry.number}:
             yield entry
 
 
-def _entry(found: re.Match[str], protocol: Protocol) -> Entry:
+def _entry(found: re.Match[str], protocol: Protocol, order: ByteOrder) -> Entry:
     local, local_port, remote, remote_port, state, uid, inode = found.groups()
-    address = unpack_address(_bytes(local))
+    address = unpack_address(_bytes(local, order))
     return Entry(
         protocol=protocol,
         address=address,
         number=int(local_port, 16),
-        remote=unpack_address(_bytes(remote)),
+        remote=unpack_address(_bytes(remote, order)),
         remote_number=int(remote_port, 16),
         state=KernelState(int(state, 16)),
         uid=int(uid),
@@ -66,7 +74,6 @@ def _entry(found: re.Match[str], protocol: Protocol) -> Entry:
     )
 
 
-def _bytes(words: str) -> bytes:
+def _bytes(words: str, order: ByteOrder) -> bytes:
     """Addresses are printed as 32-bit words, each in the machine's byte order."""
-    order: Literal["little", "big"] = sys.byteorder
     return b"".join(int(words[at : at + 8], 16).to_bytes(4, order) for at in range(0, len(words), 8))

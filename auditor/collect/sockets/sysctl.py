@@ -9,8 +9,13 @@ _FOLDER = "/proc/sys/net/ipv4"
 
 def ephemeral() -> tuple[int, int] | None:
     """The first and last port that the kernel gives out by itself; None where it does not tell."""
-    words = _setting("ip_local_port_range").split()
-    if len(words) != 2 or not all(word.isdigit() for word in words):
+    return bounds(_setting("ip_local_port_range"))
+
+
+def bounds(text: str) -> tuple[int, int] | None:
+    """Read ``ip_local_port_range``; None if it is no range."""
+    words = text.split()
+    if len(words) != 2 or not all(word.isascii() and word.isdigit() and len(word) <= 5 for word in words):
         return None
     low, high = int(words[0]), int(words[1])
     return (low, high) if low <= high <= HIGHEST else None
@@ -18,8 +23,26 @@ def ephemeral() -> tuple[int, int] | None:
 
 def reserved(protocol: Protocol = Protocol.TCP) -> PortSet:
     """The ports that the kernel never gives out by itself, whatever the range."""
+    return _reserved(_setting("ip_local_reserved_ports"), protocol)
+
+
+def handed_out(port_range: str | None = None, reserved_ports: str | None = None) -> PortSet:
+    """The ports of both protocols that the kernel gives to sockets that ask for none; empty where it does not tell.
+
+    The arguments are the text of its settings ``ip_local_port_range`` and ``ip_local_reserved_ports``, where they were
+    read elsewhere.
+    """
+    ends = bounds(_setting("ip_local_port_range") if port_range is None else port_range)
+    if ends is None:
+        return NO_PORTS
+    kept = _setting("ip_local_reserved_ports") if reserved_ports is None else reserved_ports
+    parts = [PortSet.span(*ends, protocol) - _reserved(kept, protocol) for protocol in Protocol]
+    return parts[0] | parts[1]
+
+
+def _reserved(text: str, protocol: Protocol) -> PortSet:
     try:
-        return PortSet.parse(_setting("ip_local_reserved_ports").strip(), protocol)
+        return PortSet.parse(text.strip(), protocol)
     except ValueError:
         return NO_PORTS
 

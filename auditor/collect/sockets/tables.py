@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from auditor.collect.sockets import procfs, sockdiag, sysctl
 from auditor.collect.sockets.namespaces import OWN_TABLES
-from auditor.model.ports import NO_PORTS, Port, PortSet, Protocol
+from auditor.model.ports import Port, PortSet, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -68,16 +68,12 @@ def read(
     finally:
         if channel:
             channel.close()
-    return Tables(entries=_settle_dual(entries), unread=unread, interfaces=interfaces, handed_out=handed_out())
+    return Tables(entries=settle_dual(entries), unread=unread, interfaces=interfaces, handed_out=handed_out())
 
 
 def handed_out() -> PortSet:
     """The TCP and UDP ports that the kernel gives to sockets that ask for none; empty where it does not tell."""
-    bounds = sysctl.ephemeral()
-    if bounds is None:
-        return NO_PORTS
-    parts = [PortSet.span(*bounds, protocol) - sysctl.reserved(protocol) for protocol in Protocol]
-    return parts[0] | parts[1]
+    return sysctl.handed_out()
 
 
 def _channel() -> socket.socket | None:
@@ -130,7 +126,7 @@ def _interface_names(channel: socket.socket | None, indices: Iterable[int]) -> d
     return names
 
 
-def _settle_dual(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def settle_dual(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """Where the table does not tell whether ``::`` takes IPv4 too: it does, unless an IPv4 socket has the port.
 
     That errs on the side of more exposure: with ``SO_REUSEPORT`` both may be true.
