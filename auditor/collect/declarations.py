@@ -31,5 +31,20 @@ def _is_kubernetes(head: Head) -> bool:
     return looks_like(head.text, head.path)
 
 
-DECLARATIONS: tuple[Format, ...] = (declared("Kubernetes", "kubernetes.file", _is_kubernetes),)
+def _is_compose(head: Head) -> bool:
+    from auditor.collect.declared.compose.beginning import looks_like
+
+    return looks_like(head.text, head.path)
+
+
+def _open_compose(path: str, source: str) -> Evidence:
+    from auditor.collect.declared.compose.evidence import ComposeFile
+
+    return ComposeFile(path, source)
+
+
+DECLARATIONS: tuple[Format, ...] = (
+    declared("Kubernetes", "kubernetes.file", _is_kubernetes),
+    Format(name="compose", matches=_is_compose, open=_open_compose),
+)
 """What engines, orchestrators, plans and firewalls are given. Each must be sure of itself."""

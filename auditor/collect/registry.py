@@ -77,6 +77,8 @@ def open_all(
     opened = [open_evidence(path, vantage=vantage, host=host, asked=asked, taken=taken) for path in paths]
     if asked is not None and all(one.origin.kind is not Kind.PROBE for one in opened):
         raise UsageError("--asked is for what a scanner saw: there is no such evidence here")
+    for index, one in enumerate(opened):
+        any(earlier.absorb(one) for earlier in opened[:index])
     return opened
 
 
@@ -98,6 +100,15 @@ class Declarable(Protocol):
 
         :raises UsageError: it contradicts what the evidence says.
         """
+        ...
+
+
+@runtime_checkable
+class Absorbing(Protocol):
+    """Evidence that other files may belong to: a compose project has several."""
+
+    def absorb(self, other: object) -> bool:
+        """Take another piece, given after this one, for a part of the same whole, if it is one."""
         ...
 
 
@@ -143,6 +154,10 @@ class Given:
     def completion(self) -> Completion:
         """How the evidence itself ended."""
         return self._evidence.completion
+
+    def absorb(self, other: Given) -> bool:
+        """Take a piece given later for a part of the same whole, if it is one."""
+        return isinstance(self._evidence, Absorbing) and self._evidence.absorb(other._evidence)
 
     @property
     def undeclared(self) -> bool:

@@ -8,7 +8,8 @@ Strongest first:
    does not count for a host that declares literal addresses alone, when the observation has another address.
    Files that declare what will be published may give addresses among the names; those count last.
 3. For evidence that names no host: the caller's ``--host``, the evidence's own header, the name of the machine
-   that a socket table was read on.
+   that a socket table was read on. What a file declares without naming any host is the only host's, if there is
+   one alone.
 
 One exception: our own scanner looked the DNS names of the policy up itself, so the name it writes is no hearsay.
 """
@@ -125,6 +126,8 @@ class Attribution:
         for name in offered:
             if host := self._names.get(_folded(name)):
                 return host
+        if origin.kind is Kind.DECLARED and len(self._hosts) == 1:
+            return next(iter(self._hosts.values()))
         if offered:
             raise UsageError(
                 f"{origin.source}: this is evidence of '{offered[0]}', which the policy does not know: use --host NAME"

@@ -215,3 +215,10 @@ def _judge_unplaced(host: Host, part: Part, source: str, places: Sequence[Place]
 def published(declared: Iterable[Declared]) -> PortSet:
     """Return every port that the files publish."""
     return PortSet(bounds for piece in declared for opening in piece.openings for bounds in opening.ports.ranges())
+
+
+def reachable(declared: Iterable[Declared]) -> PortSet:
+    """Return every port that the files publish to others than the host itself."""
+    openings = (opening for piece in declared for opening in piece.openings)
+    outside = (one for one in openings if one.bind is None or not one.bind <= LOOPBACK)
+    return PortSet(bounds for opening in outside for bounds in opening.ports.ranges())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.findings import rows
-from auditor.findings.declared import OpeningJudge, published
+from auditor.findings.declared import OpeningJudge, reachable
 from auditor.findings.holds import holding
 from auditor.findings.housekeeping import housekeeping
 from auditor.findings.making import finished, merged
@@ -133,7 +133,7 @@ class Judge:
         gaps = tuple(
             rows.unverified(host, reconciled.member, None, gap) for gap in self._openings.unsettled(host, declared)
         )
-        ports = published(declared)
+        ports = reachable(declared)
         return Judged(
             findings=findings,
             unverified=gaps,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, reduce
 from ipaddress import ip_address
+from operator import or_
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from auditor.files.json_keys import RepeatedKeyError, once_each
@@ -116,7 +117,10 @@ def observation_of(fields: Fields) -> Observation:
     """
     states = _states(fields)
     unknown = tuple(_each(fields, "errors", _unknown))
-    accounted = _disjoint([*states.values(), *(entry.ports for entry in unknown)])
+    doubtful = reduce(
+        or_, (entry.ports for entry in unknown), NO_PORTS
+    )  # two reasons for one port are no contradiction
+    accounted = _disjoint([*states.values(), doubtful])
     asked, unspoken = _text(fields, "asked"), _text(fields, "unspoken")
     return Observation(
         host=_text(fields, "host"),

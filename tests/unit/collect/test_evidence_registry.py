@@ -113,7 +113,7 @@ def test_a_host_given_is_for_evidence_that_names_none(file):
         ("\n \n", ": the file is empty"),
         ("Nmap scan report for 192.0.2.1\n22/tcp open ssh\n", "(it is nmap's output for people: use -oX)"),
         ('{"ip": "192.0.2.1", "port": "80", "url": "http://192.0.2.1", "template-id": "x"}\n', ": not recognised"),
-        ("services:\n  web:\n    # x\nx -> [22]\n", ": not recognised"),
+        ("pages:\n  web:\n    # x\nx -> [22]\n", ": not recognised"),
         ("# x -> [22]\nOpen 192.0.2.1:22\n", ": not recognised"),
     ],
 )
