@@ -7,6 +7,7 @@ MAKEFLAGS += --no-builtin-rules
 BIN := .venv/bin
 SOURCES := auditor tests examples benchmarks
 ARGS ?=
+export WORKERS
 
 .PHONY: help demo test lint format bench examples clean
 
@@ -16,7 +17,7 @@ help: ## Show this list
 demo: .venv/package ## Start a few listeners on loopback and audit them
 	@examples/demo/run
 
-test: .venv/package ## Run all tests, in a network namespace of their own, with coverage
+test: .venv/package ## Run all tests, in namespaces of their own, with coverage
 	@tests/run $(ARGS)
 
 lint: .venv/package ## Check style, types, architecture and dependencies

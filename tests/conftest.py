@@ -1,10 +1,17 @@
-"""What all tests share: how hypothesis looks for examples."""
+"""What all tests share: how hypothesis looks for examples, and how tests are dealt out to several workers."""
 
 from __future__ import annotations
 
 import os
+import re
+from functools import cache
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # A slow machine is no failure. In CI the same examples come each time, so that a change fails for what it changed.
 settings.register_profile(
@@ -14,3 +21,22 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("project")
+
+
+@cache
+def _together(module: Path) -> bool:
+    """Whether the tests of a module share a fixture, which is then made once: they go to one worker."""
+    return re.search(r'scope="(module|class)"', module.read_text(encoding="utf-8")) is not None
+
+
+@pytest.hookimpl
+def pytest_xdist_make_scheduler(config, log):
+    """Whoever is free gets the next test. Those that stay together come first, as they take the longest."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return module if _together(config.rootpath / module) else nodeid
+
+    return Scheduling(config, log)

@@ -168,10 +168,12 @@ def steady(text: str) -> str:
 @contextlib.contextmanager
 def server(command: str, folder: Path) -> Iterator[None]:
     """Start `python3 -m http.server PORT …` and wait until it listens."""
-    program = [sys.executable, *shlex.split(command)[1:]]
-    with subprocess.Popen(program, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as started:
+    words = shlex.split(command)[1:]
+    with subprocess.Popen(
+        [sys.executable, "-S", *words], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as started:
         try:
-            wait_for(int(program[3]))
+            wait_for(int(words[2]))
             yield
         finally:
             started.terminate()

@@ -43,7 +43,7 @@ class Liar:
     address, address6 = ADDRESS4, ADDRESS6
 
     def __init__(self, *rules: str, delay: float = 0.0, answers: int = 1 << 30, spared: str = "") -> None:
-        self._words = [sys.executable, __file__, str(delay), str(answers), spared, *rules]
+        self._words = [sys.executable, "-S", __file__, str(delay), str(answers), spared, *rules]
 
     def __enter__(self) -> Self:
         assert os.environ.get("AUDITOR_ISOLATED") == "1", "it runs inside tests/isolated alone"
@@ -51,8 +51,9 @@ class Liar:
         line = self._process.stdout.readline()
         assert line.strip() == _READY, self._process.stderr.read()
         for words in (
-            *(("addr", "add", ours, "dev", DEVICE) for ours in _OURS),
             ("link", "set", DEVICE, "up"),
+            ("addr", "add", _OURS[0], "dev", DEVICE),
+            ("addr", "add", _OURS[1], "dev", DEVICE, "nodad"),  # tentative, it could not be the source of a route
             ("route", "replace", "198.51.100.0/24", "dev", DEVICE, "src", _OURS[0].partition("/")[0]),
             ("route", "replace", "2001:db8:51::/64", "dev", DEVICE, "src", _OURS[1].partition("/")[0]),
         ):

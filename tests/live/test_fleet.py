@@ -97,7 +97,7 @@ def slow_link():
 
     def made(router):
         program = str(Path(__file__).with_name("slow_link.py"))
-        process = router.start(sys.executable, program, "5", "400", stdout=subprocess.PIPE)
+        process = router.start(sys.executable, "-S", program, "5", "400", stdout=subprocess.PIPE)
         assert process.stdout.readline().strip() == "ready"
         router.ip("link", "set", "long0", "txqueuelen", "10000", "up")
         router.sysctl(net__ipv4__conf__all__rp_filter=0, net__ipv4__conf__long0__rp_filter=0)

@@ -385,7 +385,7 @@ while True:
 @pytest.fixture
 def greeter():
     """The port of a server in a process of its own, on every address, that greets and hangs up."""
-    process = subprocess.Popen([sys.executable, "-c", GREETER], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-S", "-c", GREETER], stdout=subprocess.PIPE, text=True)
     try:
         yield int(process.stdout.readline())
     finally:

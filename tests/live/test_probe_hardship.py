@@ -51,7 +51,7 @@ def test_loss_and_drop_together_are_told_apart(lab, look):
 def test_a_small_server_behind_a_firewall_is_not_overrun(lab, look, ask):
     small = lab.host("small", "192.0.2.10")
     server = small.start(
-        sys.executable, "-m", "http.server", "22", stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        sys.executable, "-S", "-m", "http.server", "22", stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
     small.wait_for(22)
     small.firewall("tcp dport != 22 drop")
@@ -112,7 +112,7 @@ def test_a_host_that_comes_back_is_scanned_to_the_end(lab, look):
 @pytest.mark.usefixtures("lab")
 def test_every_address_of_our_own_is_free_of_phantoms(look, ephemeral):
     """Most ports asked are in the range of source ports, so connections do meet themselves."""
-    subprocess.run(["ip", "addr", "replace", "2001:db8::77/128", "dev", "lo"], check=True)
+    subprocess.run(["ip", "addr", "replace", "2001:db8::77/128", "dev", "lo", "nodad"], check=True)
     subprocess.run(["ip", "addr", "replace", "192.0.2.77/32", "dev", "lo"], check=True)
     ephemeral(30000, 31000)
     for address in ("127.0.0.1", "127.8.8.8", "::1", "192.0.2.77", "2001:db8::77"):
@@ -135,6 +135,7 @@ def test_six_full_scans_of_loopback_show_no_phantom_and_no_miss(lab, look):
     listener = subprocess.Popen(
         [
             sys.executable,
+            "-S",
             str(Path(__file__).with_name("lab.py")),
             "listen",
             "127.0.0.1",
@@ -174,7 +175,7 @@ def test_a_port_of_our_own_that_takes_one_connection_alone_is_neither_open_nor_c
         "import socket; s = socket.create_server(('127.0.0.1', 40500)); print(1, flush=True)\n"
         "s.accept(); s.close(); input()"
     )
-    with subprocess.Popen([sys.executable, "-c", once], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, "-S", "-c", once], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline()
         one = look("127.0.0.1", ask="40400-40600")["127.0.0.1"]
         process.stdin.close()

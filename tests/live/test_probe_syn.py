@@ -98,7 +98,7 @@ def recorded(host, act) -> list[tuple[int, int]]:
         "        if d[9] == 6 and d[33] & 0x12 == 2: print(*struct.unpack_from('!HH', d, 20))\n"
         "except TimeoutError: pass\n"
     )
-    process = host.start(sys.executable, "-c", program, stdout=subprocess.PIPE)
+    process = host.start(sys.executable, "-S", "-c", program, stdout=subprocess.PIPE)
     assert process.stdout.readline() == "ready\n"
     act()
     return [tuple(map(int, line.split())) for line in process.stdout]
@@ -109,7 +109,7 @@ def test_packets_that_nobody_asked_for_open_nothing(lab, look):
     host = lab.host("web", HOST4)
     host.listen(80)
     host.firewall("tcp dport != 80 drop")
-    forger = host.start(sys.executable, "-c", FORGER)
+    forger = host.start(sys.executable, "-S", "-c", FORGER)
     try:
         one = look(HOST4, ask="80,1000-1500", method="syn")[HOST4]
     finally:

@@ -221,7 +221,7 @@ def test_answered_udp_ports_are_not_asked_again(hosts, tmp_path):
 
 
 def test_what_the_policy_wants_to_know_of_services_is_asked_without_it(hosts, tmp_path):
-    hosts[WEB].start(sys.executable, "-c", SSH)
+    hosts[WEB].start(sys.executable, "-S", "-c", SSH)
     hosts[WEB].wait_for(2222)
     policy = tmp_path / "exposure.yaml"
     policy.write_text(

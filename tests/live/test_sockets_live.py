@@ -28,7 +28,7 @@ needs_two_users = pytest.mark.skipif(sum(UID_MAP[2::3]) < 2, reason="there is on
 def zoo(*sockets: dict, prefix: tuple[str, ...] = (), **told):
     """Start a process that holds these sockets, and end it."""
     process = subprocess.Popen(
-        [*prefix, sys.executable, str(ZOO)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*prefix, sys.executable, "-S", str(ZOO)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
         process.stdin.write(json.dumps({"sockets": sockets, **told}) + "\n")

@@ -163,7 +163,7 @@ def test_the_same_number_of_the_other_protocol_does_not_stand_in_the_way():
 def test_a_listener_of_another_namespace_is_shown_and_does_not_stand_in_the_way():
     script = "import socket,sys; s=socket.create_server(('',8114)); print(flush=True); sys.stdin.read()"
     inner = subprocess.Popen(
-        ["unshare", "--net", sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ["unshare", "--net", sys.executable, "-S", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
         inner.stdout.readline()

@@ -63,7 +63,7 @@ def udp(text):
 
 
 def respond(host, *ports, manner="answer"):
-    words = [sys.executable, "-c", RESPONDER, manner, *map(str, ports)]
+    words = [sys.executable, "-S", "-c", RESPONDER, manner, *map(str, ports)]
     process = host.start(*words, stdout=subprocess.PIPE)
     assert process.stdout.readline() == "ready\n"
 
