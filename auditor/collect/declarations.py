@@ -43,7 +43,14 @@ def _open_compose(path: str, source: str) -> Evidence:
     return ComposeFile(path, source)
 
 
+def _is_terraform(head: Head) -> bool:
+    from auditor.collect.declared.infrastructure.beginning import is_terraform
+
+    return is_terraform(head.text)
+
+
 DECLARATIONS: tuple[Format, ...] = (
+    declared("Terraform plan", "infrastructure.terraform", _is_terraform),
     declared("Kubernetes", "kubernetes.file", _is_kubernetes),
     Format(name="compose", matches=_is_compose, open=_open_compose),
 )
