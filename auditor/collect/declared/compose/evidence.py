@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from auditor.collect.declared.compose.exposure import exposure
 from auditor.collect.declared.compose.loader import Folder, Input, Loader, Scope
 from auditor.collect.declared.compose.node import RefusedError
-from auditor.collect.declared.compose.service import KEYS
 from auditor.collect.declared.compose.variables import blank
 from auditor.errors import EvidenceError
 from auditor.model.evidence import Completion, Kind, Observation, Origin
@@ -42,7 +41,7 @@ class ComposeFile:
 
     def __init__(self, path: str, source: str, environment: Mapping[str, str] | None = None) -> None:
         self.project = _Project(os.environ if environment is None else environment)
-        self.project.files.append(_given(path, source))
+        self.project.files.append(Input(path=Path(path).absolute(), shown=source))
         self.origin = Origin(kind=Kind.DECLARED, source=source, tool=TOOL)
         self.completion = Completion(complete=False, reason="not read yet")
 
@@ -57,14 +56,14 @@ class ComposeFile:
     def __iter__(self) -> Iterator[Observation]:
         project, source = self.project, self.origin.source
         found = project.exposure()
-        named = [file.shown for file in project.files]
-        own = {source} if source != named[0] else {file for file in project.read if file not in named} | {source, ""}
         self.origin = Origin(kind=Kind.DECLARED, source=source, tool=TOOL, sha256=project.read.get(source))
+        others = {file.shown for file in project.files}
+        is_first = project.files[0].shown == source
         yield Observation(
             names=project.names,
-            openings=tuple(opening for file, opening in found.openings if file in own),
-            unknown=tuple(unknown for file, unknown in found.unknown if file in own),
-            notes=tuple(f"also read: {file}" for file in project.read if file not in named) if "" in own else (),
+            openings=tuple(one for file, one in found.openings if file == source or (is_first and file not in others)),
+            unknown=tuple(one for file, one in found.unknown if file == source or (is_first and file not in others)),
+            notes=tuple(f"also read: {file}" for file in project.read if is_first and file not in others),
         )
         self.completion = Completion(complete=True)
 
@@ -81,8 +80,10 @@ class _Project:
 
     @property
     def folder(self) -> Folder:
-        """Where the first file is: compose's project directory."""
+        """Where the first file is: compose's project directory. What came through a pipe is in the working folder."""
         first = self.files[0]
+        if first.path.name != Path(first.shown).name:
+            return Folder(path=Path.cwd(), shown="")
         parent = Path(first.shown).parent.as_posix()
         return Folder(path=first.path.parent, shown="" if parent == "." else parent)
 
@@ -92,12 +93,12 @@ class _Project:
         :raises EvidenceError: a file that was named cannot be read, or has no services.
         """
         if self._exposure is None:
-            loader = Loader(self._environment)
+            loader = Loader()
             troubles: list[Trouble] = []
             variables = loader.variables(self._env_files(), self._environment, troubles)
             model = loader.load(self._inputs(variables), Scope(folder=self.folder, variables=variables))
             model.troubles += troubles
-            if not _has_services(model):
+            if not (loader.knows_services or model.troubles):
                 raise EvidenceError(f"{self.files[0].shown}: no services in it that compose would know")
             self.read = loader.read
             self.names = _names(model, variables, self.folder)
@@ -125,20 +126,8 @@ class _Project:
         return self.files if override is None else (file, override)
 
 
-def _given(path: str, source: str) -> Input:
-    """Name the file; one that came through a pipe stands in the working folder."""
-    real = Path(path)
-    return Input(path=real.absolute(), shown=source)
-
-
 def _same(one: Path, other: Path) -> bool:
     return one.resolve() == other.resolve()
-
-
-def _has_services(model: Model) -> bool:
-    """Whether any service has something that compose knows, or there would be some if a file could be read."""
-    known = (any(key in KEYS for key, _ in one.node.fields()) for one in model.services.values())
-    return any(known) or bool(model.troubles)
 
 
 def _profiles(variables: Mapping[str, str]) -> frozenset[str] | None:

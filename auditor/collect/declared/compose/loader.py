@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from auditor.collect.declared.compose.dotenv import DotenvError, parse_dotenv
 from auditor.collect.declared.compose.node import OVERRIDE, RESET, Node, RefusedError, tagged
-from auditor.collect.declared.compose.service import Model, Service, Trouble, merged, read_service
+from auditor.collect.declared.compose.service import KEYS, Model, Service, Trouble, merged, read_service
 from auditor.collect.declared.compose.variables import unset
 from auditor.errors import EvidenceError
 from auditor.files.documents import read_documents, read_source
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 LARGEST = 16 * 1024 * 1024
 """Bytes of one file."""
-_MOST_FILES = 200
+_MOST_FILES = 500
 _DEEPEST = 16
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|oci:|git@|git:|github\.com/|[^/]*@[^/]*:")
 
@@ -73,10 +73,15 @@ class Scope:
 
 @dataclass(slots=True)
 class Loader:
-    """Reads the files of one project. ``read`` names all that were opened, in order, with their SHA-256."""
+    """Reads the files of one project.
 
-    environment: Mapping[str, str]
+    ``read`` names all that were opened, in order, with their SHA-256; ``count`` is how often files were opened;
+    ``knows_services`` whether any of them has a service with anything in it that compose knows.
+    """
+
     read: dict[str, str] = field(default_factory=dict)
+    count: int = 0
+    knows_services: bool = False
 
     def load(self, inputs: Sequence[Input], scope: Scope) -> Model:
         """Read files that make one model, each over those before it.
@@ -116,8 +121,7 @@ class Loader:
                 part.services[name] = self._extended(name, part.services, file, scope, ())
             model.add(part)
 
-    @staticmethod
-    def _own(root: Node) -> Model:
+    def _own(self, root: Node) -> Model:
         """Read what stands in the file itself."""
         part = Model(name=root.get("name"))
         services = root.get("services")
@@ -125,6 +129,7 @@ class Loader:
             raise EvidenceError(f"{services.place}: 'services' is no mapping")
         for name, node in services.fields() if services else ():
             if node.tag != RESET and node.data is not None:
+                self.knows_services |= any(key in KEYS for key, _ in node.fields())
                 part.services[name] = read_service(name, node)
         networks = root.get("networks")
         for name, node in networks.fields() if networks else ():
@@ -266,8 +271,9 @@ class Loader:
 
         :raises EvidenceError: it cannot be read, is too large, or is not text.
         """
-        if len(self.read) >= _MOST_FILES and file.shown not in self.read:
-            raise EvidenceError(f"{file.shown}: more than {_MOST_FILES} files in one project")
+        self.count += 1
+        if self.count > _MOST_FILES:
+            raise EvidenceError(f"{file.shown}: more than {_MOST_FILES} files to read for one project")
         try:
             if not stat.S_ISREG(file.path.stat().st_mode):
                 raise EvidenceError(f"{file.shown}: not a file")

@@ -76,6 +76,8 @@ def _short(node: Node) -> PortItem:
         raise RefusedError("no container's port")
     first, last = _range(target)
     low, high = _range(published) if published else (0, 0)
+    if ":" not in filled and missing:  # the variable may bring the whole item
+        low = high = None
     inner, outer = (last or 0) - (first or 0), (high or 0) - (low or 0)
     if inner and high and inner != outer:
         raise RefusedError("the ranges of container and host are of different length")
