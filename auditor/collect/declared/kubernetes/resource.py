@@ -31,9 +31,8 @@ class Resource:
         """``service/shop/web``; what the manifest leaves to be named later ends in ``*``."""
         metadata = self.root.data.get("metadata")
         fields = metadata if isinstance(metadata, dict) else {}
-        name = fields.get("name") or f"{fields.get('generateName') or ''}*"
-        parts = (self.kind.lower(), fields.get("namespace") or "default", name)
-        return "/".join(str(part)[:_LONGEST] for part in parts)
+        namespace, own, prefix = (_plain(fields.get(key)) for key in ("namespace", "name", "generateName"))
+        return f"{self.kind.lower()[:_LONGEST]}/{namespace or 'default'}/{own or prefix + '*'}"
 
     @property
     def annotations(self) -> Node:
@@ -72,6 +71,10 @@ def _take(node: Node, kind: str, version: str, waiting: list[tuple[Node, str, st
         yield Resource(kind=kind, group=version.rpartition("/")[0], root=node)
     else:
         yield node
+
+
+def _plain(data: Any) -> str:
+    return "" if data is None or isinstance(data, dict | list) else str(data)[:_LONGEST]
 
 
 def _are_mappings(data: Any) -> bool:
