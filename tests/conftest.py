@@ -1,4 +1,4 @@
-"""What all tests share: how hypothesis looks for examples, and how tests are dealt out to several workers."""
+"""What all tests share: how hypothesis looks for examples, the same surroundings, and how tests are dealt out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# In a job of GitHub Actions the program writes annotations by itself; tests that want them say so.
+os.environ.pop("GITHUB_ACTIONS", None)
 
 # A slow machine is no failure. In CI the same examples come each time, so that a change fails for what it changed.
 settings.register_profile(

@@ -49,6 +49,7 @@ def check(
     sarif_anchor: given.SarifAnchor = None,
     sarif_category: given.SarifCategory = None,
     sarif_include_excepted: given.SarifIncludeExcepted = False,
+    github: given.GitHub = None,
     verbose: given.Verbose = False,
     quiet: given.Quiet = False,
     now: given.Now = None,
@@ -62,6 +63,7 @@ def check(
     from pathlib import Path
 
     from auditor import pipeline
+    from auditor.cli import github as actions
     from auditor.cli import output as reports
     from auditor.cli.progress import Watcher
     from auditor.files.paths import repository_root
@@ -125,7 +127,11 @@ def check(
         sarif_category=sarif_category,
         sarif_include_excepted=sarif_include_excepted,
     )
-    reports.write(audit, wanted, options)
+    try:
+        reports.write(audit, wanted, options)
+    finally:
+        if actions.is_wanted(github):
+            actions.announce(audit, wanted, options)
     return audit.exit_code
 
 

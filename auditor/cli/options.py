@@ -100,6 +100,13 @@ Reports = Annotated[
     typer.Option("-o", "--output", metavar="FORMAT[=FILE]", help="A report; repeatable. Default: text."),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Text: every finding and every host by itself.")]
+GitHub = Annotated[
+    bool | None,
+    typer.Option(
+        "--github/--no-github",
+        help="Annotations on stderr and the step's summary. Default: in GitHub Actions alone.",
+    ),
+]
 SarifAnchor = Annotated[
     str | None,
     typer.Option(

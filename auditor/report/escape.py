@@ -119,8 +119,8 @@ def csv_cell(text: str) -> str:
 
 
 def github_data(text: str) -> str:
-    """Escape the message of a GitHub workflow command."""
-    return terminal(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    """Escape the message of a GitHub workflow command, so that no other command is found in it."""
+    return _BRACKET_COMMAND.sub(r"\\x23", terminal(text)).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def github_property(text: str) -> str:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from auditor.errors import UsageError
-from auditor.report import json_format, junit, sarif, text
+from auditor.report import csv_format, github, gitlab, json_format, junit, markdown, sarif, text
 from auditor.report.escape import one_line
 from auditor.report.options import ReportOptions
 
@@ -44,6 +44,10 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "json": Format(name="json", suffix=".json", render=json_format.render),
         "junit": Format(name="junit", suffix=".xml", render=junit.render),
         "sarif": Format(name="sarif", suffix=".sarif", render=sarif.render),
+        "markdown": Format(name="markdown", suffix=".md", render=markdown.render),
+        "github": Format(name="github", suffix=".github", render=github.render),
+        "gitlab": Format(name="gitlab", suffix=".gitlab.json", render=gitlab.render),
+        "csv": Format(name="csv", suffix=".csv", render=csv_format.render),
     }
 )
 

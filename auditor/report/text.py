@@ -124,25 +124,8 @@ def _evidence(audit: Audit, options: ReportOptions, style: Style) -> Iterator[st
 
 
 def _summary(audit: Audit, style: Style) -> Iterator[str]:
-    counts = audit.counts()
-    parts = [wording.plural(counts[Status.VIOLATION], "violation") + _by_severity(audit)]
-    parts.append(f"{counts[Status.EXCEPTED]:,} excepted")
-    if counts[Status.NOTE]:
-        parts.append(wording.plural(counts[Status.NOTE], "note"))
-    parts.append(f"{len(audit.unverified):,} unverified")
-    hosts = len({host.host for host in audit.hosts})
-    asked = sum(len(host.asked) for host in audit.hosts)
-    took = wording.duration(audit.finished - audit.started)
     verdict = style.verdict(audit.verdict, _VERDICTS[audit.verdict])
-    yield f"{verdict}: {', '.join(parts)}; {wording.plural(hosts, 'host')}, {wording.plural(asked, 'port')}, {took}"
-
-
-def _by_severity(audit: Audit) -> str:
-    tally = dict.fromkeys(reversed(Severity), 0)
-    for finding in audit.findings:
-        tally[finding.severity] += finding.status is Status.VIOLATION
-    known = ", ".join(f"{number:,} {severity}" for severity, number in tally.items() if number)
-    return f" ({known})" if known else ""
+    yield f"{verdict}: {wording.counts(audit)}"
 
 
 _VERDICTS = {Verdict.CONFORMS: "conforms", Verdict.VIOLATIONS: "violations", Verdict.UNVERIFIED: "unverified"}

@@ -9,6 +9,8 @@ from datetime import UTC
 from posixpath import normpath, relpath
 from typing import TYPE_CHECKING
 
+from auditor.model.findings import Status
+from auditor.model.policy import Severity
 from auditor.model.ports import Protocol
 from auditor.report.escape import one_line
 
@@ -104,6 +106,28 @@ def shown_file(file: str, base: str) -> str:
         return file
     rooted = normpath("/" + base)
     return relpath("/" + file, rooted) if rooted != "/" else file
+
+
+def counts(audit: Audit) -> str:
+    """``2 violations (1 critical, 1 high), 0 excepted, 1 unverified; 4 hosts, 65,535 ports, 3.20 s``."""
+    tally = audit.counts()
+    parts = [plural(tally[Status.VIOLATION], "violation") + _by_severity(audit)]
+    parts.append(f"{tally[Status.EXCEPTED]:,} excepted")
+    if tally[Status.NOTE]:
+        parts.append(plural(tally[Status.NOTE], "note"))
+    parts.append(f"{len(audit.unverified):,} unverified")
+    hosts = len({host.host for host in audit.hosts})
+    asked = sum(len(host.asked) for host in audit.hosts)
+    took = duration(audit.finished - audit.started)
+    return f"{', '.join(parts)}; {plural(hosts, 'host')}, {plural(asked, 'port')}, {took}"
+
+
+def _by_severity(audit: Audit) -> str:
+    tally = dict.fromkeys(reversed(Severity), 0)
+    for finding in audit.findings:
+        tally[finding.severity] += finding.status is Status.VIOLATION
+    known = ", ".join(f"{number:,} {severity}" for severity, number in tally.items() if number)
+    return f" ({known})" if known else ""
 
 
 def sights(finding: Finding, base: str = "") -> str:

@@ -1,5 +1,7 @@
 """What holds of every format: the same counts, nothing that acts, the same bytes each time, golden files."""
 
+import csv
+import io
 import json
 import os
 import re
@@ -61,7 +63,38 @@ def counted_in_sarif(written):
     return {**tally, "excepted": excepted, "unverified": sum(n["descriptor"]["id"] == "unverified" for n in said)}
 
 
-COUNTERS = {"text": counted_in_text, "json": counted_in_json, "junit": counted_in_junit, "sarif": counted_in_sarif}
+def counted_in_markdown(written):
+    shown = written.decode().split("\n\n")[1]
+    return counted_in_text(shown.replace("\\", "").encode())
+
+
+def counted_in_github(written):
+    return counted_in_text(written)
+
+
+def counted_in_gitlab(written):
+    entries = json.loads(written)
+    gaps = sum(entry["check_name"] == "unverified" for entry in entries)
+    return {"violation and note": len(entries) - gaps, "unverified": gaps}
+
+
+def counted_in_csv(written):
+    rows = list(csv.DictReader(io.StringIO(written.decode(), newline="")))
+    return {
+        word: sum(row["status"] == word for row in rows) for word in ("violation", "excepted", "note", "unverified")
+    }
+
+
+COUNTERS = {
+    "text": counted_in_text,
+    "json": counted_in_json,
+    "junit": counted_in_junit,
+    "sarif": counted_in_sarif,
+    "markdown": counted_in_markdown,
+    "github": counted_in_github,
+    "gitlab": counted_in_gitlab,
+    "csv": counted_in_csv,
+}
 
 
 @thorough
@@ -69,18 +102,25 @@ COUNTERS = {"text": counted_in_text, "json": counted_in_json, "junit": counted_i
 def test_every_format_counts_the_same_findings(audit):
     expected = {status.value: number for status, number in audit.counts().items()}
     expected["unverified"] = len(audit.unverified)
+    expected["violation and note"] = expected["violation"] + expected["note"]
+    assert set(COUNTERS) == set(FORMATS)
     for name, counted in COUNTERS.items():
-        assert counted(FORMATS[name].render(audit, OPTIONS)) == expected, name
+        said = counted(FORMATS[name].render(audit, OPTIONS))
+        assert said == {noun: expected[noun] for noun in said}, name
+        assert name == "gitlab" or said.keys() >= {"violation", "excepted", "note", "unverified"}
 
 
 @thorough
 @given(audits.audits(), st.sampled_from(sorted(FORMATS)), st.booleans())
 def test_nothing_in_any_report_acts_on_a_terminal_or_a_runner(audit, name, verbose):
     text = FORMATS[name].render(audit, replace(OPTIONS, verbose=verbose)).decode("utf-8")
-    shown = text.replace("\n", "").replace("\t", "")
-    assert shown.replace("\ufffd", "").isprintable()
+    shown = text.replace("\r\n" if name == "csv" else "\n", "").replace("\t", "")
+    assert shown.replace("\ufffd", "").replace("\u200b", "").isprintable()
     for line in text.splitlines():
-        assert not line.lstrip().startswith("::")
+        if name == "github":
+            assert re.fullmatch(r"::(error|warning|notice) (\w+=[^,:]*)(,\w+=[^,:]*)*::.*", line)
+        else:
+            assert not line.lstrip().startswith("::")
         assert not re.search(r"##(vso|teamcity)?\[", line, re.IGNORECASE)
 
 

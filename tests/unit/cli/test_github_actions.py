@@ -1,0 +1,71 @@
+"""In a job of GitHub Actions: annotations on stderr and the step's summary, and elsewhere neither."""
+
+from __future__ import annotations
+
+import pytest
+
+from auditor.cli.app import run
+
+POLICY = "version: 1\nhosts: {web-1: 192.0.2.10}\nrules: [{hosts: [web-1], allow: [443]}]\n"
+SCAN = (
+    '{"auditor": "snapshot", "version": 1, "kind": "probe", "started": "2026-11-20T08:00:00Z"}\n'
+    '{"host": "web-1", "address": "192.0.2.10", "alive": true, "tcp": {"open": "443,6379", "closed": "1-442"}}\n'
+    '{"complete": true, "finished": "2026-11-20T08:00:04Z"}\n'
+)
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "exposure.yaml").write_text(POLICY, encoding="utf-8")
+    (tmp_path / "scan.jsonl").write_text(SCAN, encoding="utf-8")
+
+    def checked(*options):
+        assert run(["check", "exposure.yaml", "scan.jsonl", "--now", "2026-11-20T09:00:00Z", *options]) == 1
+        return capsys.readouterr()
+
+    return checked
+
+
+@pytest.fixture
+def job(monkeypatch, tmp_path):
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n", encoding="utf-8")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    return summary
+
+
+def test_elsewhere_nothing_is_annotated(check):
+    assert "::" not in check().err
+
+
+def test_a_job_gets_annotations_and_a_summary_beside_its_report(check, job):
+    told = check()
+    assert "::error file=exposure.yaml,line=2,col=9,endColumn=14,title=unexpected-open web-1::6379/tcp" in told.err
+    assert "::error" not in told.out
+    assert "error[unexpected-open]" in told.out
+    written = job.read_text(encoding="utf-8")
+    assert written.startswith("before\n<!-- exposure-auditor:exposure -->\n## ❌ violations")
+
+
+def test_what_was_asked_for_is_not_written_twice(check, job):
+    told = check("-o", "github", "-o", f"markdown={job}")
+    assert (told.out + told.err).count("::error") == 1
+    assert job.read_text(encoding="utf-8").count("<!-- exposure-auditor") == 1
+
+
+def test_a_job_can_do_without(check, job):
+    assert "::" not in check("--no-github").err
+    assert job.read_text(encoding="utf-8") == "before\n"
+
+
+def test_a_summary_that_cannot_be_written_changes_nothing_else(check, job, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(job.parent / "nowhere" / "summary.md"))
+    assert "the summary was not written to" in check().err
+
+
+def test_github_can_be_asked_for_anywhere(check):
+    assert "::error" in check("--github").err

@@ -1,0 +1,151 @@
+"""GitHub's annotations, GitLab's Code Quality, Markdown and CSV: what each of their readers asks for."""
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from auditor.errors import ReportError
+from auditor.model.findings import Status, Unverified
+from auditor.model.policy import Severity
+from auditor.report.registry import FORMATS, ReportOptions
+from tests.unit.report import audits
+from tests.unit.report.test_every_format import thorough
+
+SCHEMAS = Path(__file__).resolve().parents[4] / "shared" / "schemas"
+OPTIONS = ReportOptions()
+SEVERITIES = {"info", "minor", "major", "critical", "blocker"}
+
+
+def render(name, audit, **options):
+    return FORMATS[name].render(audit, replace(OPTIONS, **options)).decode()
+
+
+def many(count, **changes):
+    return [audits.finding("web-1", f"{port}/tcp", **changes) for port in range(1000, 1000 + count)]
+
+
+def gap(**changes):
+    made = {"host": "web-1", "reason": "no answer", "policy_location": audits.location()}
+    return Unverified(**{**made, **changes})
+
+
+def test_ten_annotations_of_a_level_are_written_the_worst_first_and_the_last_counts_the_rest():
+    mild, grave = many(30), audits.finding("db", "23/tcp", severity=Severity.CRITICAL)
+    lines = render("github", audits.audit_of([grave, *mild], [gap()] * 15)).splitlines()
+    levels = [line.split(" ", 1)[0] for line in lines]
+    assert levels == ["::error"] * 10 + ["::warning"] * 10 + ["::notice"]
+    assert "title=unexpected-open db" in lines[0]
+    assert "31 violations (1 critical, 30 high)" in lines[-1]
+    assert "26 more findings without an annotation" in lines[-1]
+
+
+def test_an_annotation_stands_on_the_line_that_opens_the_port():
+    (line, _) = render("github", audits.audit_of([audits.fixed_audit().findings[3]])).splitlines()
+    assert line.startswith(
+        "::error file=deploy/docker-compose.yml,line=8,col=5,endColumn=16,title=too-wide db::5432/tcp of db"
+    )
+    assert "%0Aseen: published to everyone in deploy/docker-compose.yml:8" in line
+    assert line.endswith("%0Apolicy: exposure.yaml:20:26")
+
+
+def test_an_annotation_of_what_lies_outside_the_repository_has_no_file():
+    far = audits.finding(policy_location=audits.location(file="/etc/far.yaml"))
+    assert render("github", audits.audit_of([far])).startswith("::error title=unexpected-open web-1::")
+
+
+def test_a_clean_audit_is_one_notice():
+    (line,) = render("github", audits.audit_of(hosts=[audits.host()])).splitlines()
+    assert line.startswith("::notice title=exposure of shop::conforms: 0 violations")
+
+
+def test_code_quality_of_a_clean_audit_is_an_empty_list():
+    assert json.loads(render("gitlab", audits.audit_of(hosts=[audits.host()]))) == []
+
+
+def test_code_quality_has_an_entry_for_what_is_not_verified():
+    entries = json.loads(render("gitlab", audits.audit_of((), [gap(), gap(), gap(host="web-2")])))
+    assert [entry["check_name"] for entry in entries] == ["unverified"] * 3
+    assert {entry["severity"] for entry in entries} == {"major"}
+    assert len({entry["fingerprint"] for entry in entries}) == 3
+
+
+@thorough
+@given(audits.audits())
+def test_every_entry_of_code_quality_is_one_that_gitlab_takes(audit):
+    entries = json.loads(render("gitlab", audit))
+    for entry in entries:
+        assert entry["description"]
+        assert entry["severity"] in SEVERITIES
+        assert re.fullmatch("[0-9a-f]{64}", entry["fingerprint"])
+        path = entry["location"]["path"]
+        assert path
+        assert not path.startswith(("/", "../", "./"))
+        assert entry["location"]["lines"]["begin"] >= 1
+    assert len({entry["fingerprint"] for entry in entries}) == len(entries)
+
+
+@pytest.mark.skipif(not SCHEMAS.is_dir(), reason="GitLab's schema lies beside the repository, and not here")
+def test_code_quality_passes_gitlabs_schema_item_by_item():
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads((SCHEMAS / "gitlab-codeclimate-item.json").read_text())
+    for entry in json.loads(render("gitlab", audits.fixed_audit())):
+        Draft202012Validator(schema).validate(entry)
+
+
+def test_code_quality_is_refused_where_nothing_lies_inside_the_repository():
+    far = audits.finding(policy_location=audits.location(file="/etc/far.yaml"))
+    audit = audits.audit_of([far], files=())
+    with pytest.raises(ReportError, match="--sarif-anchor"):
+        render("gitlab", audit)
+    (entry,) = json.loads(render("gitlab", audit, sarif_anchor="README.md"))
+    assert entry["location"] == {"path": "README.md", "lines": {"begin": 1}}
+
+
+def test_markdown_stays_below_its_budget_and_says_what_it_left_out():
+    written = render("markdown", audits.audit_of(many(5000), [gap()] * 2000, [audits.host()] * 500))
+    assert 50_000 < len(written.encode()) <= 60_000
+    assert re.search(r"[\d,]+ more left out here", written)
+    assert "Not verified (2,000)" in written
+    assert "### Violations (5,000)" in written
+    assert written.count("<details>") == written.count("</details>")
+
+
+def test_markdown_begins_with_a_marker_that_no_name_can_end():
+    written = render("markdown", audits.audit_of(policy="a --> <script>"))
+    assert written.startswith("<!-- exposure-auditor:a-script -->\n")
+
+
+@thorough
+@given(audits.audits())
+def test_markdown_holds_no_markup_but_its_own(audit):
+    written = render("markdown", audit)
+    assert set(re.findall(r"<[^ >]*", written)) <= {"<!--", "<details", "<summary", "</summary", "</details", "<br"}
+    tables = [line for line in written.splitlines() if line.startswith("|")]
+    assert all(re.search(r"(?<!\\)\|$", line) for line in tables)
+    assert not re.search(r"(?<![\\&])[@#]\w", re.sub(r"`[^`]*`", "", written.split("\n", 1)[1]).replace("##", ""))
+
+
+@thorough
+@given(audits.audits())
+def test_no_cell_of_csv_is_a_formula_and_every_row_has_all_columns(audit):
+    rows = list(csv.reader(io.StringIO(render("csv", audit), newline="")))
+    assert {len(row) for row in rows} == {len(rows[0])}
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows for cell in row)
+    assert len(rows) == 1 + len(audit.findings) + len(audit.unverified) + len(audit.not_assessed)
+
+
+def test_excepted_findings_are_told_and_not_annotated():
+    lifted = [found for found in audits.fixed_audit().findings if found.status is Status.EXCEPTED]
+    audit = audits.audit_of(lifted)
+    assert json.loads(render("gitlab", audit)) == []
+    assert render("github", audit).startswith("::notice title=exposure of shop::conforms")
+    assert "1 excepted" in render("github", audit)
+    assert "EX\\-17 until 2026\\-12\\-31" in render("markdown", audit)
+    assert ",EX-17,2026-12-31," in render("csv", audit)
