@@ -98,8 +98,9 @@ for word in n s r m; do output "uname-$word" '' uname "-$word"; done
 output id '' me
 output order '' order
 if cd /proc; then
-  file range sys/net/ipv4/ip_local_port_range
-  file reserved sys/net/ipv4/ip_local_reserved_ports
+  # Settings are for reading at once: byte by byte, as the shell itself reads, only the first comes.
+  output range '' cat sys/net/ipv4/ip_local_port_range
+  output reserved '' cat sys/net/ipv4/ip_local_reserved_ports
   file ipv6 net/if_inet6
   tables '' self/net
   output ss ino: listed

@@ -118,7 +118,7 @@ _KNOWN: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str], str], str]]] = 
     ),
     (re.compile(r"Could not resolve hostname (\S+): ([^\r\n]*)"), lambda found, _: _quoted("no such name", found[0])),
     (
-        re.compile(r"(?:open failed: ([^\r\n]*)[\r\n]+)?[^\r\n]*stdio forwarding failed"),
+        re.compile(r"(?:open failed: ([^\r\n]*)[\r\n]+(?:debug\d:[^\r\n]*[\r\n]+)*)?stdio forwarding failed"),
         lambda found, _: _quoted("the jump host cannot reach it", found[1] or ""),
     ),
     (re.compile(r"connect to host \S+ port \d+: ([^\r\n]*)"), lambda found, _: _quoted("unreachable", found[1])),
