@@ -36,14 +36,17 @@ FORCED = {"cut": CUT, "short": SHORT, "flood": FLOOD, "hang": HANG, "lie": LIE}
 """What the server runs for each of these keys, whatever is asked."""
 
 
-def needs() -> str:
-    """What is missing to make such a world; '' for nothing."""
+def unfit() -> str:
+    """Why such a world cannot be made here at all; '' if it can."""
     if os.environ.get("AUDITOR_ISOLATED") != "1":
         return "runs inside tests/isolated alone"
-    if sum(int(number) for number in Path("/proc/self/uid_map").read_text(encoding="ascii").split()[2::3]) < FIRST_UID:
-        return "there is only one user in this user namespace"
-    missing = [name for name in ("ssh", "sshd", "ssh-agent", "ssh-keygen", "sudo") if not _program(name)]
-    return f"not installed: {', '.join(missing)}" if missing else ""
+    users = [int(number) for number in Path("/proc/self/uid_map").read_text(encoding="ascii").split()][2::3]
+    return "there is only one user in this user namespace" if sum(users) < FIRST_UID else ""
+
+
+def missing() -> str:
+    """The programs that are not installed; '' for none."""
+    return ", ".join(name for name in ("ssh", "sshd", "ssh-agent", "ssh-keygen", "sudo", "ss") if not _program(name))
 
 
 class World:
@@ -52,6 +55,8 @@ class World:
     def __enter__(self):
         self.home = Path(tempfile.mkdtemp(prefix="ssh-", dir="/run"))
         self.home.chmod(0o755)
+        self.temporary = str(self.home / "temporary")
+        Path(self.temporary).mkdir()
         self._started = []
         self._mounted = []
         Path("/run/sshd").mkdir(exist_ok=True)
