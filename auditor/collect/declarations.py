@@ -49,8 +49,22 @@ def _is_terraform(head: Head) -> bool:
     return is_terraform(head.text)
 
 
+def _is_cloudformation(head: Head) -> bool:
+    from auditor.collect.declared.infrastructure.beginning import is_cloudformation
+
+    return is_cloudformation(head.text)
+
+
+def _is_aws_listing(head: Head) -> bool:
+    from auditor.collect.declared.infrastructure.beginning import is_aws_listing
+
+    return is_aws_listing(head.text)
+
+
 DECLARATIONS: tuple[Format, ...] = (
     declared("Terraform plan", "infrastructure.terraform", _is_terraform),
+    declared("CloudFormation", "infrastructure.cloudformation", _is_cloudformation),
+    declared("AWS security groups", "infrastructure.aws_listing", _is_aws_listing),
     declared("Kubernetes", "kubernetes.file", _is_kubernetes),
     Format(name="compose", matches=_is_compose, open=_open_compose),
 )

@@ -1,0 +1,211 @@
+"""CloudFormation templates: which of their values can be told, what they let in, and where that is written."""
+
+import json
+
+import pytest
+
+from auditor.collect.registry import open_evidence
+
+GROUP = """AWSTemplateFormatVersion: "2010-09-09"
+Parameters:
+  Source: {{Type: String{default}}}
+Mappings:
+  Ports: {{prod: {{ssh: 22}}}}
+Conditions:
+  Prod: !Equals [!Ref Source, 0.0.0.0/0]
+Resources:
+  Web:
+    Type: AWS::EC2::SecurityGroup
+    Properties:
+      GroupDescription: web
+      SecurityGroupIngress:
+{ingress}
+"""
+EVERYONE = ", Default: 0.0.0.0/0"
+
+
+def read(tmp_path, text):
+    path = tmp_path / "template.yaml"
+    path.write_text(text)
+    return list(open_evidence(str(path)))
+
+
+def web(tmp_path, ingress, default=EVERYONE, more=""):
+    (seen,) = read(tmp_path, GROUP.format(ingress=f"        - {ingress}", default=default) + more)
+    return seen
+
+
+def said(seen):
+    return [(str(one.ports), one.group or str(one.sources)) for one in seen.openings]
+
+
+def doubts(seen):
+    return [(str(one.ports), one.reason) for one in seen.unknown]
+
+
+@pytest.mark.parametrize(
+    ("ingress", "expected"),
+    [
+        ("{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 0.0.0.0/0}", [("22/tcp", "0.0.0.0/0")]),
+        ('{IpProtocol: "6", FromPort: "22", ToPort: "23", CidrIpv6: "::/0"}', [("22-23/tcp", "::/0")]),
+        ("{IpProtocol: -1, CidrIp: 10.0.0.0/8}", [("1-65535/tcp", "10.0.0.0/8"), ("1-65535/udp", "10.0.0.0/8")]),
+        ("{IpProtocol: icmp, FromPort: -1, ToPort: -1, CidrIp: 0.0.0.0/0}", []),
+        ("{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 192.168.1.0/0}", [("22/tcp", "0.0.0.0/0")]),
+        ("{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: !Ref Source}", [("22/tcp", "0.0.0.0/0")]),
+        ('{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: !Sub "${Source}"}', [("22/tcp", "0.0.0.0/0")]),
+        ('{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: !Join ["/", [0.0.0.0, 0]]}', [("22/tcp", "0.0.0.0/0")]),
+        (
+            '{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: !Select [1, !Split [",", "a,10.0.0.0/8"]]}',
+            [("22/tcp", "10.0.0.0/8")],
+        ),
+        (
+            "{IpProtocol: tcp, FromPort: !FindInMap [Ports, prod, ssh], ToPort: 22, CidrIp: 0.0.0.0/0}",
+            [("22/tcp", "0.0.0.0/0")],
+        ),
+        (
+            "!If [Prod, {IpProtocol: tcp, FromPort: 1, ToPort: 1, CidrIp: 0.0.0.0/0}, !Ref AWS::NoValue]",
+            [("1/tcp", "0.0.0.0/0")],
+        ),
+        ("!If [Prod, !Ref AWS::NoValue, {IpProtocol: tcp, FromPort: 1, ToPort: 1, CidrIp: 0.0.0.0/0}]", []),
+        (
+            "{IpProtocol: tcp, FromPort: 22, ToPort: 22, SourceSecurityGroupId: !GetAtt Web.GroupId}",
+            [("22/tcp", "other members of Web")],
+        ),
+        (
+            "{IpProtocol: tcp, FromPort: 22, ToPort: 22, SourceSecurityGroupId: sg-1}",
+            [("22/tcp", "members of sg-1")],
+        ),
+    ],
+)
+def test_an_ingress_rule_opens_its_ports_to_its_sources(tmp_path, ingress, expected):
+    seen = web(tmp_path, ingress)
+    assert (said(seen), doubts(seen)) == (expected, [])
+
+
+@pytest.mark.parametrize(
+    ("ingress", "ports", "reason"),
+    [
+        (
+            "{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: !Ref Source}",
+            "22/tcp",
+            "Web: its sources are known only at deployment (the parameter Source has no default)",
+        ),
+        (
+            "{IpProtocol: tcp, FromPort: !Ref Source, ToPort: 22, CidrIp: 0.0.0.0/0}",
+            "1-65535/tcp",
+            "Web: its ports are known only at deployment (the parameter Source has no default)",
+        ),
+        (
+            "!If [Prod, {IpProtocol: tcp, FromPort: 1, ToPort: 1, CidrIp: 0.0.0.0/0}, !Ref AWS::NoValue]",
+            "",
+            "Web: an ingress rule is known only at deployment (whether Prod holds is known only at deployment)",
+        ),
+        (
+            "{IpProtocol: tcp, FromPort: 22, ToPort: 22, SourcePrefixListId: pl-1}",
+            "22/tcp",
+            "Web: what is in pl-1 is not in the template",
+        ),
+        (
+            "{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: !ImportValue office}",
+            "22/tcp",
+            "Web: its sources are known only at deployment (Fn::ImportValue is not known before deployment)",
+        ),
+    ],
+)
+def test_what_is_known_only_at_deployment_is_unverified(tmp_path, ingress, ports, reason):
+    seen = web(tmp_path, ingress, default="")
+    assert (said(seen), doubts(seen)) == ([], [(ports, reason)])
+
+
+def test_a_default_that_counts_is_named(tmp_path):
+    seen = web(tmp_path, "{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: !Ref Source}")
+    assert seen.openings[0].what == "Web (with the default of Source); attached to nothing in this template"
+
+
+def test_the_place_is_the_line_that_says_to_whom(tmp_path):
+    seen = web(tmp_path, "IpProtocol: tcp\n          FromPort: 22\n          ToPort: 22\n          CidrIp: 0.0.0.0/0")
+    place = seen.openings[0].location
+    assert (place.line, place.column, place.end_column, place.snippet) == (17, 19, 28, "          CidrIp: 0.0.0.0/0")
+
+
+def test_a_group_counts_for_whatever_carries_it_and_rules_of_their_own_join_it(tmp_path):
+    more = """
+  Ssh:
+    Type: AWS::EC2::SecurityGroupIngress
+    Properties: {GroupId: !GetAtt Web.GroupId, IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 0.0.0.0/0}
+  Server:
+    Type: AWS::EC2::Instance
+    Properties:
+      NetworkInterfaces: [{GroupSet: [!Ref Web]}]
+      Tags: [{Key: Name, Value: web-1}]
+"""
+    seen = web(tmp_path, "{IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIp: 0.0.0.0/0}", more=more)
+    assert (seen.host, seen.names) == ("Server", ("web-1", "Web"))
+    assert said(seen) == [("443/tcp", "0.0.0.0/0"), ("22/tcp", "0.0.0.0/0")]
+
+
+@pytest.mark.parametrize(("default", "made"), [(", Default: 10.0.0.0/8", False), (EVERYONE, True), ("", None)])
+def test_a_resource_under_a_condition_is_made_if_that_holds(tmp_path, default, made):
+    more = """
+  Ssh:
+    Type: AWS::EC2::SecurityGroupIngress
+    Condition: Prod
+    Properties: {GroupId: sg-1, IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 0.0.0.0/0}
+"""
+    seen = read(tmp_path, GROUP.format(ingress="        []", default=default) + more)
+    rules = [one for one in seen if one.host == "Ssh"]
+    if made is False:
+        assert rules == []
+    else:
+        assert [bool(one.openings) for one in rules] == [bool(made)]
+        assert [reason for *_, reason in doubts(rules[0])] == (
+            [] if made else ["Ssh: whether it will be made is known only at deployment"]
+        )
+
+
+def test_a_network_load_balancer_without_groups_lets_everyone_in_to_its_listeners(tmp_path):
+    text = """Resources:
+  Front:
+    Type: AWS::ElasticLoadBalancingV2::LoadBalancer
+    Properties: {Type: network}
+  Listener:
+    Type: AWS::ElasticLoadBalancingV2::Listener
+    Properties: {LoadBalancerArn: !Ref Front, Port: 53, Protocol: TCP_UDP}
+"""
+    (seen,) = read(tmp_path, text)
+    assert (seen.host, said(seen)) == ("Front", [("53/tcp", "0.0.0.0/0,::/0"), ("53/udp", "0.0.0.0/0,::/0")])
+
+
+def test_json_says_the_same_as_yaml(tmp_path):
+    rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": {"Ref": "Source"}}
+    template = {
+        "Parameters": {"Source": {"Type": "String", "Default": "0.0.0.0/0"}},
+        "Resources": {"Web": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"SecurityGroupIngress": [rule]}}},
+    }
+    (seen,) = read(tmp_path, json.dumps(template, indent=1))
+    assert said(seen) == [("22/tcp", "0.0.0.0/0")]
+    assert seen.openings[0].location.snippet.strip() == '"CidrIp": {'
+
+
+def test_a_loop_over_resources_is_unverified(tmp_path):
+    text = "Resources:\n  'Fn::ForEach::Groups': [Name, [a], {'Sg${Name}': {Type: AWS::EC2::SecurityGroup}}]\n"
+    (seen,) = read(tmp_path, text)
+    assert doubts(seen) == [("", "Fn::ForEach::Groups makes resources that are known only at deployment")]
+
+
+def test_listed_security_groups_are_read_by_id_and_name(tmp_path):
+    permission = {
+        "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
+        "Ipv6Ranges": [{"CidrIpv6": "::/0"}], "UserIdGroupPairs": [{"GroupId": "sg-1"}, {"GroupId": "sg-2"}],
+        "PrefixListIds": [{"PrefixListId": "pl-1"}],
+    }  # fmt: skip
+    listing = {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "web", "IpPermissions": [permission]}]}
+    (seen,) = read(tmp_path, json.dumps(listing))
+    assert (seen.host, seen.names) == ("sg-1", ("web",))
+    assert said(seen) == [
+        ("22/tcp", "0.0.0.0/0"),
+        ("22/tcp", "::/0"),
+        ("22/tcp", "other members of sg-1"),
+        ("22/tcp", "members of sg-2"),
+    ]
+    assert doubts(seen) == [("22/tcp", "sg-1 (web): what is in the prefix list pl-1 is not in the listing")]
