@@ -61,7 +61,19 @@ def _is_aws_listing(head: Head) -> bool:
     return is_aws_listing(head.text)
 
 
+def _begins(form: str) -> Callable[[Head], bool]:
+    """Make the question whether a file is of a tool for firewalls."""
+
+    def asked(head: Head) -> bool:
+        from auditor.collect.declared.firewall import beginning
+
+        return bool(getattr(beginning, f"is_{form}")(head.text))
+
+    return asked
+
+
 DECLARATIONS: tuple[Format, ...] = (
+    declared("iptables-save", "firewall.iptables_save", _begins("iptables_save")),
     declared("Terraform plan", "infrastructure.terraform", _is_terraform),
     declared("CloudFormation", "infrastructure.cloudformation", _is_cloudformation),
     declared("AWS security groups", "infrastructure.aws_listing", _is_aws_listing),

@@ -161,7 +161,13 @@ def _described(place: Place) -> str:
 
 
 def _shown(networks: NetworkSet) -> str:
+    """Return the first few networks, or what is left out of everywhere, whichever is shorter."""
     items = str(networks).split(",")
+    for family in (IPV4, EVERYWHERE - IPV4, EVERYWHERE):
+        if networks <= family and len(items) > _NETWORKS_SHOWN:
+            others = str(family - networks).split(",")
+            if len(others) <= _NETWORKS_SHOWN:
+                return f"everyone but {', '.join(others)}"
     return ", ".join(items[:_NETWORKS_SHOWN]) + (", …" if len(items) > _NETWORKS_SHOWN else "")
 
 

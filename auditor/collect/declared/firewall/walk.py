@@ -1,0 +1,284 @@
+"""The way of a packet through the rules: hook by hook, chain by chain, for all packets at once. No I/O.
+
+What is decided takes one way. What is not takes both, in doubt: in the end a port is open if some packet certainly gets
+in, or gets in whichever way it is; it is shut if none can; and else the rule that cannot be decided is the answer.
+The order is the kernel's: ingress, prerouting, then input for what stays here and forward for what NAT leads away, at
+each hook by priority. An accept ends a base chain and no more; a drop is final.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from auditor.collect.declared.firewall.packets import Lead, Packets
+from auditor.collect.declared.firewall.rules import Act
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from auditor.collect.declared.firewall.rules import Chain, Rule, Rules, Split, Table
+    from auditor.model.network import NetworkSet
+
+_STEPS = 300_000
+_DEEPEST = 64
+
+
+class TooComplexError(Exception):
+    """The rules tell so many cases apart that nobody follows them to the end."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class By:
+    """What let packets through, or keeps it from being known: a rule, or the end of a chain."""
+
+    rule: Rule | None = None
+    chain: Chain | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the very same rule or chain."""
+        return isinstance(other, By) and self.rule is other.rule and self.chain is other.chain
+
+    def __hash__(self) -> int:
+        """Consistent with equality."""
+        return hash((id(self.rule), id(self.chain)))
+
+
+NOBODY = By()
+"""Nothing was in the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Packets on their way: what cannot be decided about them, and what let them through so far."""
+
+    packets: Packets
+    doubt: By | None = None
+    by: By = NOBODY
+
+    def doubted(self, by: By) -> Case:
+        """The same, in doubt from here on."""
+        return self if self.doubt is not None else replace(self, doubt=by)
+
+
+@dataclass(slots=True)
+class _Fate:
+    """What becomes of packets in a chain."""
+
+    accepted: list[Case]
+    dropped: list[Case]
+    back: list[Case]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Packets that come in, and those that do not."""
+
+    let_in: tuple[Case, ...]
+    kept_out: tuple[Case, ...]
+
+
+class Walk:
+    """One rule set."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._steps = 0
+        self._bases: dict[str, list[tuple[Chain, Table]]] = {}
+        for table in rules.tables:
+            for chain in table.chains.values():
+                if chain.hook is not None:
+                    self._bases.setdefault(chain.hook, []).append((chain, table))
+        for chains in self._bases.values():
+            chains.sort(key=lambda one: one[0].priority)
+        self._table: Table | None = None
+
+    def through(self, packets: Packets, family: NetworkSet) -> Outcome:
+        """Lead packets of one family to their end.
+
+        :raises TooComplexError: there are too many cases.
+        """
+        dropped: list[Case] = []
+        cases = [Case(packets)]
+        for hook in ("ingress", "prerouting"):
+            cases = self._hook(hook, cases, family, dropped)
+        here = [case for case in cases if case.packets.lead is None or case.packets.lead.address is None]
+        away = [case for case in cases if case.packets.lead is not None and case.packets.lead.address is not None]
+        let_in = self._hook("input", here, family, dropped)
+        for case in away:
+            let_in += self._led_away(case, family, dropped)
+        return Outcome(tuple(let_in), tuple(dropped))
+
+    def _led_away(self, case: Case, family: NetworkSet, dropped: list[Case]) -> list[Case]:
+        """Follow what is led to an address: another machine's mostly, but it may be one of this machine's own.
+
+        Both ways are walked, and where they differ nobody knows.
+        """
+        ways = [], []  # type: tuple[list[Case], list[Case]]
+        stopped = [], []  # type: tuple[list[Case], list[Case]]
+        for at, hook in enumerate(("input", "forward")):
+            ways[at].extend(self._hook(hook, [case], family, stopped[at]))
+        if _is_settled(ways, stopped):
+            dropped += stopped[1]
+            return ways[1]
+        lead = case.packets.lead
+        if lead is not None and lead.address is not None and self._rules.door_of(lead.address) is not None:
+            dropped += stopped[1]
+            return ways[1]
+        doubt = case.by
+        dropped += [one.doubted(doubt) for side in stopped for one in side]
+        return [one.doubted(doubt) for side in ways for one in side]
+
+    def _hook(self, hook: str, cases: list[Case], family: NetworkSet, dropped: list[Case]) -> list[Case]:
+        for chain, table in self._bases.get(hook, ()):
+            if chain.family.isdisjoint(family):
+                continue
+            cases = list(self._base(chain, table, cases, dropped))
+        return cases
+
+    def _base(self, chain: Chain, table: Table, cases: Iterable[Case], dropped: list[Case]) -> Iterator[Case]:
+        """Lead cases through a base chain; those that it does not look at pass by."""
+        for case in cases:
+            seen, unseen = case.packets, None
+            if chain.kind == "nat" and (not seen.tracked or seen.lead is not None):
+                yield case
+                continue
+            if chain.doors is not None:
+                inside, unseen = seen.cut("doors", chain.doors)
+                if unseen is not None:
+                    yield replace(case, packets=unseen)
+                if inside is None:
+                    continue
+                seen = inside
+            self._table = table
+            fate = self._chain(chain, [replace(case, packets=seen)], 0, ())
+            dropped += fate.dropped
+            yield from fate.accepted
+            yield from self._end(chain, fate.back, dropped)
+
+    def _end(self, chain: Chain, cases: Iterable[Case], dropped: list[Case]) -> Iterator[Case]:
+        by = By(chain=chain)
+        for case in cases:
+            if chain.unsaid:
+                dropped.append(case.doubted(by))
+                yield case.doubted(by)
+            elif chain.accepts:
+                yield case if case.by is not NOBODY else replace(case, by=by)
+            else:
+                dropped.append(case)
+
+    def _chain(self, chain: Chain, cases: list[Case], depth: int, stack: tuple[Rule, ...]) -> _Fate:
+        if depth > _DEEPEST:
+            raise TooComplexError
+        fate = _Fate([], [], [])
+        for rule in chain.rules:
+            if not cases:
+                break
+            if rule.act is Act.CONTINUE:
+                continue
+            self._steps += len(cases)
+            if self._steps > _STEPS:
+                raise TooComplexError
+            matched: list[Case] = []
+            passing: list[Case] = []
+            for case in cases:
+                _match(case, rule, matched, passing)
+            cases = _distinct(passing)
+            cases += self._act(rule, _distinct(matched), fate, depth, stack)
+            if len(cases) > _STEPS // 100:
+                raise TooComplexError
+        fate.back += cases
+        return fate
+
+    def _act(self, rule: Rule, cases: list[Case], fate: _Fate, depth: int, stack: tuple[Rule, ...]) -> list[Case]:
+        """Do with the matched cases what the rule says; return those that go on with the next rule."""
+        if not cases:
+            return []
+        telling = rule if rule.names_ports else next((one for one in reversed(stack) if one.names_ports), rule)
+        by = By(telling)
+        match rule.act:
+            case Act.ACCEPT:
+                fate.accepted += [case if _is_led(case) else replace(case, by=by) for case in cases]
+            case Act.DROP:
+                fate.dropped += cases
+            case Act.RETURN:
+                fate.back += cases
+            case Act.NAT:
+                fate.accepted += [_led(case, rule, by) for case in cases]
+            case Act.UNTRACK:
+                return [replace(case, packets=replace(case.packets, tracked=False)) for case in cases]
+            case Act.JUMP | Act.GOTO:
+                return self._call(rule, cases, fate, depth, (*stack, rule))
+            case Act.UNKNOWN:
+                doubted = [case.doubted(By(rule)) for case in cases]
+                fate.accepted += doubted
+                fate.dropped += doubted
+                return doubted
+            case Act.CONTINUE:
+                return cases
+        return []
+
+    def _call(self, rule: Rule, cases: list[Case], fate: _Fate, depth: int, stack: tuple[Rule, ...]) -> list[Case]:
+        called = self._table.chains.get(rule.target) if self._table is not None else None
+        if called is None:
+            doubted = [case.doubted(By(rule)) for case in cases]
+            fate.accepted += doubted
+            fate.dropped += doubted
+            return doubted
+        inner = self._chain(called, cases, depth + 1, stack)
+        fate.accepted += inner.accepted
+        fate.dropped += inner.dropped
+        if rule.act is Act.JUMP:
+            return inner.back
+        fate.back += inner.back
+        return []
+
+
+def _match(case: Case, rule: Rule, matched: list[Case], passing: list[Case]) -> None:
+    """Cut a case by all conditions of a rule, those that are decided first."""
+    held = [case]
+    by = By(rule)
+    for condition in sorted(rule.conditions, key=lambda one: not one.decided):
+        left: list[Case] = []
+        for one in held:
+            split = condition.split(one.packets)
+            _share(one, split, by, left, passing)
+        held = left
+        if not held:
+            return
+    matched += held
+
+
+def _share(case: Case, split: Split, by: By, held: list[Case], passing: list[Case]) -> None:
+    held += [replace(case, packets=packets) for packets in split.inside]
+    passing += [replace(case, packets=packets) for packets in split.outside]
+    doubted = case.doubted(by)
+    held += [replace(doubted, packets=packets) for packets in (*split.unsure, *split.rare_inside)]
+    passing += [replace(doubted, packets=packets) for packets in (*split.unsure, *split.rare_outside)]
+
+
+def _distinct(cases: Iterable[Case]) -> list[Case]:
+    """Drop doubtful cases of packets that are there without doubt, and repetitions."""
+    found: dict[Packets, Case] = {}
+    for case in cases:
+        known = found.get(case.packets)
+        if known is None or (known.doubt is not None and case.doubt is None):
+            found[case.packets] = case
+    return list(found.values())
+
+
+def _is_led(case: Case) -> bool:
+    return case.packets.lead is not None and case.by is not NOBODY
+
+
+def _led(case: Case, rule: Rule, by: By) -> Case:
+    packets = case.packets
+    if packets.lead is not None:
+        return case
+    return replace(case, packets=replace(packets, lead=rule.lead or Lead()), by=by)
+
+
+def _is_settled(ways: tuple[list[Case], list[Case]], stopped: tuple[list[Case], list[Case]]) -> bool:
+    """Whether it makes no difference which of two ways packets take: all get through on both, or none on either."""
+    certain = all(case.doubt is None for side in (*ways, *stopped) for case in side)
+    return certain and (not any(stopped) or not any(ways))
