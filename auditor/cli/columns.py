@@ -13,13 +13,37 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def show(headings: Sequence[str], rows: Sequence[Sequence[str]], *, marked: str | None = None) -> None:
-    """Print a table. On a terminal long cells fold, and cells that read ``marked`` stand out."""
+def show(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, marked: str | None = None, spare: Sequence[str] = ()
+) -> None:
+    """Print a table, without columns in which nothing stands.
+
+    On a terminal, cells that read ``marked`` stand out, columns named in ``spare`` are left out until the rest fits,
+    and long cells fold.
+    """
+    lines = _without_empty((headings, *rows))
     if colour(sys.stdout):
-        _styled(headings, rows, marked)
+        for name in spare:
+            if _width(lines) > width() and name in lines[0]:
+                lines = _without(lines, lines[0].index(name))
+        _styled(lines[0], lines[1:], marked)
     else:
-        for line in aligned((headings, *rows)):
-            typer.echo(line)
+        typer.echo("\n".join(aligned(lines)))
+
+
+def _without_empty(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    for at in reversed(range(len(rows[0]))):
+        if len(rows) > 1 and not any(row[at] for row in rows[1:]):
+            rows = _without(rows, at)
+    return rows
+
+
+def _without(rows: Sequence[Sequence[str]], at: int) -> Sequence[Sequence[str]]:
+    return [(*row[:at], *row[at + 1 :]) for row in rows]
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    return sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True)) - 2
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

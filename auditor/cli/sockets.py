@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from auditor.model.ssh import Asked
     from auditor.pipeline import SshLimits
 
-_HEADINGS = ("PROTO", "ADDRESS:PORT", "SCOPE", "SERVICE", "PROCESS", "USER")
+_HEADINGS = ("PROTO", "ADDRESS:PORT", "SCOPE", "SERVICE", "PROCESS", "USER", "UNIT OR CONTAINER")
+_LEAST_WANTED = ("SERVICE", "USER", "SCOPE")
 _UNKNOWN = "-"
+_NAT = "NAT"
 
 
 def sockets(
@@ -49,7 +51,8 @@ def sockets(
 ) -> int:
     """Show what listens on this machine: address, scope, process and user, as 'ss -tulnp' and 'lsof -i' do.
 
-    The address * takes IPv4 and IPv6, [::] IPv6 alone. Processes of other users can be seen by root alone. What is
+    The address * takes IPv4 and IPv6, [::] IPv6 alone. A port that the host's address translation (NAT) publishes is
+    shown, too, with where it goes. Processes of other users, and the rules of NAT, can be seen by root alone. What is
     saved, or printed as json, holds every network namespace.
 
     With --ssh, or a POLICY whose hosts have 'ssh', other machines are looked at, with nothing installed there but a
@@ -150,11 +153,18 @@ def address_text(each: Socket) -> str:
 
 
 def holder_text(each: Socket) -> str:
-    """``nginx(812)``, and how many processes more hold it: ``nginx(812)+4``."""
+    """``nginx(812)``; ``nginx(812)+4`` where more processes hold it; ``NAT`` where there is no socket at all."""
     if each.process is None:
-        return _UNKNOWN
+        return _NAT if each.nat else _UNKNOWN
     others = f"+{each.shared_by - 1}" if each.shared_by > 1 else ""
-    return f"{each.process}({each.pid}){others}"
+    behind = f"{_NAT}, " if each.nat else ""
+    return f"{behind}{each.process}({each.pid}){others}"
+
+
+def whose_text(each: Socket) -> str:
+    """``nginx.service``; ``docker web``; ``docker web -> 172.17.0.2:80`` where a proxy or NAT sends it on."""
+    whose = str(each.container) if each.container else each.unit or ""
+    return f"{whose} -> {each.forwards}".lstrip() if each.forwards else whose
 
 
 def cells(each: Socket) -> tuple[str, ...]:
@@ -169,6 +179,7 @@ def cells(each: Socket) -> tuple[str, ...]:
         "(client)" if each.client else iana.name_of(each.port) or _UNKNOWN,
         holder_text(each),
         each.user or _UNKNOWN,
+        whose_text(each),
     )
     return tuple(map(one_line, row))
 
@@ -199,13 +210,22 @@ def _print_table(observation: Observation, *, all_namespaces: bool) -> None:
 
     for netns, members in groupby(observation.sockets, key=lambda each: each.netns):
         if netns is None or all_namespaces:
+            shown = list(members)
             if netns:
-                typer.echo(f"\nNetwork namespace {one_line(netns)}: not this host's")
-            show(_HEADINGS, [cells(each) for each in members], marked="network")
+                typer.echo(f"\nNetwork namespace {one_line(netns)}{_inside(shown)}: not this host's")
+            show(_HEADINGS, list(map(cells, shown)), marked="network", spare=_LEAST_WANTED)
     for line in summary(observation, all_namespaces=all_namespaces):
         typer.echo(f"\n{one_line(line)}")
     for note in observation.notes:
         typer.echo(f"note: {one_line(note)}", err=True)
+
+
+def _inside(members: Iterable[Socket]) -> str:
+    """Name the containers that live in a network namespace: those of a pod share one."""
+    from auditor.report.escape import one_line
+
+    names = sorted({str(each.container) for each in members if each.container})
+    return f" ({one_line(', '.join(names))})" if names else ""
 
 
 def summary(observation: Observation, *, all_namespaces: bool) -> Iterator[str]:
@@ -227,7 +247,12 @@ def _parts(own: Sequence[Socket]) -> str:
     parts = _counts(each.port.protocol.value.upper() for each in own)
     scopes = _counts("reachable from the network" if each.scope == "network" else "on loopback alone" for each in own)
     clients = sum(each.client for each in own)
-    return f": {parts}; {scopes}" + (f"; {clients} likely of clients" if clients else "")
+    translated = sum(each.nat for each in own)
+    return (
+        f": {parts}; {scopes}"
+        + (f"; {clients} likely of clients" if clients else "")
+        + (f"; {translated} by address translation (NAT) alone" if translated else "")
+    )
 
 
 def _counts(labels: Iterable[str]) -> str:

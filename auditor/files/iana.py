@@ -68,7 +68,7 @@ def name_of(port: Port) -> str | None:
 
 def also_called(port: Port) -> tuple[str, ...]:
     """Names in common use for a port, whether or not another service registered it (9200: ``elasticsearch``)."""
-    return tuple(name for name, text in COMMON.items() if port in PortSet.parse(text))
+    return _in_common_use().get(port, ())
 
 
 def describe(port: Port) -> str | None:
@@ -86,6 +86,15 @@ def range_name(number: int) -> str:
         if low <= number <= high:
             return name
     raise ValueError(f"not a port: {number}")
+
+
+@cache
+def _in_common_use() -> dict[Port, tuple[str, ...]]:
+    found: dict[Port, tuple[str, ...]] = {}
+    for name, text in COMMON.items():
+        for port in PortSet.parse(text):
+            found[port] = (*found.get(port, ()), name)
+    return found
 
 
 @cache

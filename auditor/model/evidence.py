@@ -97,12 +97,31 @@ class ServiceSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A container or a machine in one. ``engine`` is who runs it: ``docker``, ``podman``, ``kubernetes``, ``lxc``, …
+
+    ``id`` is the engine's, in full; engines without any (LXC, systemd-nspawn) know their containers by name.
+    """
+
+    engine: str
+    id: str | None = None
+    name: str | None = None
+
+    def __str__(self) -> str:
+        """``docker web``, or with the beginning of its id where nobody tells the name: ``docker 0123456789ab``."""
+        return f"{self.engine} {self.name or (self.id or '?')[:12]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Socket:
     """One listening (TCP) or bound (UDP) socket. ``address`` is as the kernel says: ``0.0.0.0``, ``::``, ``127.0.0.1``.
 
     ``interface`` is set where the socket is tied to a device. ``process`` and ``pid`` are None where we may not know.
     ``netns`` names the network namespace (``net:[4026531840]``) where it is not the collector's own: such a socket is
     shown, and is not the host's. A socket that programs of several names hold is there once for each name.
+    ``unit`` is the systemd unit of the process; one of a user's own manager follows that manager's
+    (``user@1000.service/redis.service``). ``container`` is the container that the process lives in, or that it serves
+    as a proxy. ``forwards`` says where a proxy, or the host's address translation, sends on what arrives.
     """
 
     port: Port
@@ -118,6 +137,12 @@ class Socket:
     """How many processes hold it (prefork, ``SO_REUSEPORT``)."""
     client: bool = False
     """Likely a client's, such as a resolver's: an unconnected UDP socket on an ephemeral port. It proves no server."""
+    unit: str | None = None
+    container: Container | None = None
+    forwards: str | None = None
+    """``172.17.0.2:80``; as told, so that it may be a list or a range."""
+    nat: bool = False
+    """No socket at all: the host's address translation takes what arrives at the port, and sends it on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from auditor.files.json_keys import RepeatedKeyError, once_each
 from auditor.model.evidence import (
     Completion,
+    Container,
     Kind,
     Observation,
     Opening,
@@ -194,6 +195,7 @@ def _service(fields: Fields) -> ServiceSeen:
 
 def _socket(fields: Fields) -> Socket:
     shared = _number(fields, "shared_by")
+    container = _typed(fields, "container", dict)
     return Socket(
         port=_port(fields),
         address=_needed(_text(fields, "address"), "sockets.address"),
@@ -206,6 +208,16 @@ def _socket(fields: Fields) -> Socket:
         dual_stack=_typed(fields, "dual_stack", bool) or False,
         client=_typed(fields, "client", bool) or False,
         shared_by=1 if shared is None else shared,
+        unit=_text(fields, "unit"),
+        container=None if container is None else _container(container),
+        forwards=_text(fields, "forwards"),
+        nat=_typed(fields, "nat", bool) or False,
+    )
+
+
+def _container(fields: Fields) -> Container:
+    return Container(
+        engine=_needed(_text(fields, "engine"), "container.engine"), id=_text(fields, "id"), name=_text(fields, "name")
     )
 
 

@@ -17,7 +17,7 @@ from auditor.model.ports import NO_PORTS, Protocol
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from auditor.model.evidence import Completion, Observation, Opening, Origin, ServiceSeen, Socket
+    from auditor.model.evidence import Completion, Container, Observation, Opening, Origin, ServiceSeen, Socket
     from auditor.model.location import Location
 
     Fields = dict[str, object]
@@ -127,8 +127,16 @@ def _socket(socket: Socket) -> Fields:
             "dual_stack": socket.dual_stack or None,
             "client": socket.client or None,
             "shared_by": None if socket.shared_by == 1 else socket.shared_by,
+            "unit": socket.unit,
+            "container": None if socket.container is None else _container(socket.container),
+            "forwards": socket.forwards,
+            "nat": socket.nat or None,
         }
     )
+
+
+def _container(container: Container) -> Fields:
+    return _given({"engine": container.engine, "id": container.id, "name": container.name})
 
 
 def _opening(opening: Opening) -> Fields:

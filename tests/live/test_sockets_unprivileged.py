@@ -15,7 +15,8 @@ import pytest
 
 from auditor.cli.app import run
 from auditor.collect.sockets import listening
-from auditor.model.ports import ALL_TCP, ALL_UDP
+from auditor.collect.sockets.nat.reading import may_translate
+from auditor.model.ports import ALL_TCP, ALL_UDP, PortSet
 
 UID_MAP = [int(number) for number in Path("/proc/self/uid_map").read_text().split()]
 pytestmark = [
@@ -78,7 +79,8 @@ def look() -> dict:
         [str(each.port), each.dual_stack, each.process, each.pid, each.user, each.netns is None]
         for each in seen.sockets
     ]
-    return {"notes": seen.notes, "asked": str(seen.asked), "rows": rows}
+    unknown = [(str(each.ports), each.reason) for each in seen.unknown]
+    return {"notes": seen.notes, "asked": str(seen.asked), "rows": rows, "unknown": unknown}
 
 
 def command(*arguments: str) -> tuple[int, str]:
@@ -115,7 +117,13 @@ def test_every_socket_is_shown_with_its_user_and_others_processes_are_said_to_be
     assert rows["8200/tcp"] == [True, None, None, "root", True]
     assert rows["8201/tcp"] == [False, "nobodys", pid, "nobody", True]
     assert seen["asked"] == str(ALL_TCP | ALL_UDP)
-    assert "processes of other users are hidden: run as root" in seen["notes"]
+    assert "processes of other users are hidden: run as root (sockets without a process in sight: 1)" in seen["notes"]
+    if may_translate():
+        ((ports, reason),) = seen["unknown"]
+        assert reason.startswith("the rules of address translation (NAT) are shown to root alone")
+        assert PortSet.parse(ports) == (ALL_TCP | ALL_UDP) - PortSet.parse("8200/tcp,8201/tcp")
+    else:
+        assert seen["unknown"] == []
 
 
 def test_a_namespace_that_may_not_be_entered_is_read_from_outside():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ class Entry:
     dual: bool | None = False
 
 
+@lru_cache(maxsize=4096)
 def unpack_address(raw: bytes) -> Address:
     """Read 4 or 16 bytes in network order; an IPv4-mapped address becomes the IPv4 address.
 

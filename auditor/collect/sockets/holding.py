@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditor.collect.sockets import sysctl, tables
 from auditor.collect.sockets.entries import ANY_STATE, KernelState
-from auditor.collect.sockets.listing import hidden, other_tables, sockets
+from auditor.collect.sockets.listing import hidden, other_tables
+from auditor.collect.sockets.making import sockets
 from auditor.collect.sockets.processes import holders, user_name
 from auditor.collect.sockets.trial import ADDRESSES, Outcome, try_bind
 from auditor.model.ports import HIGHEST, Port, Protocol
@@ -99,7 +99,7 @@ def holding(port: Port) -> Holding:
         privileged_below=privileged_below,
         ephemeral=sysctl.ephemeral(),
         reserved=port in sysctl.reserved(port.protocol),
-        units=tuple(_units((*listeners, *bound))),
+        units=tuple(dict.fromkeys(_units((*listeners, *bound)))),
         unread=own.unread.get(port.protocol),
         unprivileged=os.geteuid() != 0,
         notes=tuple(hidden(own.entries, owners)),
@@ -135,22 +135,10 @@ def _connections(table: Tables, owners: Holders) -> Iterator[Connection]:
 
 
 def _units(held: tuple[Socket, ...]) -> Iterator[tuple[int, str]]:
-    for pid in sorted({each.pid for each in held if each.pid}):
-        try:
-            with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-                unit = unit_of(file.read())
-        except OSError:
-            continue
-        if unit:
-            yield pid, unit
-
-
-def unit_of(control_groups: str) -> str | None:
-    """Return the system service in the text of ``/proc/<pid>/cgroup``: ``0::/system.slice/nginx.service``."""
-    found = re.search(
-        r"/system\.slice/(?:[^/\n]+/)*([\w@.:-]+\.service)(?:/|$)", control_groups, re.MULTILINE | re.ASCII
-    )
-    return found[1] if found else None
+    """Name the system services among the holders: what ``systemctl stop`` would stop."""
+    for each in held:
+        if each.pid and each.unit and each.unit.endswith(".service") and "/" not in each.unit and not each.container:
+            yield each.pid, each.unit
 
 
 def _next_free(port: Port, privileged_below: int) -> Port | None:

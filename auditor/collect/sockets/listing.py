@@ -10,23 +10,26 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from auditor import __version__
-from auditor.collect.sockets import namespaces, tables
+from auditor.collect.sockets import addresses, namespaces, sysctl, tables
 from auditor.collect.sockets.entries import LISTENING, UNCONNECTED
-from auditor.collect.sockets.processes import Holders, Process, holders, user_name
-from auditor.model.evidence import Completion, Kind, Observation, Origin, Scope, Socket, Unknown
-from auditor.model.network import LOOPBACK
-from auditor.model.ports import ALL_TCP, ALL_UDP, NO_PORTS, Port, PortSet, Protocol
+from auditor.collect.sockets.making import order, sockets
+from auditor.collect.sockets.nat.publish import Elsewhere, published
+from auditor.collect.sockets.nat.reading import translation
+from auditor.collect.sockets.processes import holders
+from auditor.model.evidence import Completion, Kind, Observation, Origin, Unknown
+from auditor.model.ports import ALL_TCP, ALL_UDP, NO_PORTS, PortSet, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from auditor.collect.sockets.entries import Entry
+    from auditor.collect.sockets.nat.publish import Published
+    from auditor.collect.sockets.processes import Holders
     from auditor.collect.sockets.tables import Tables
-    from auditor.model.evidence import Evidence
+    from auditor.model.evidence import Evidence, Socket
 
 _SERVING = {Protocol.TCP: LISTENING, Protocol.UDP: UNCONNECTED}
 _ALL = {Protocol.TCP: ALL_TCP, Protocol.UDP: ALL_UDP}
-_LOOPBACK_DEVICE = 1  # LOOPBACK_IFINDEX: the kernel gives it to the loopback device of every namespace
 
 
 def listening(
@@ -36,8 +39,9 @@ def listening(
 
     One observation, of ``host`` or else of the machine by its own names; its sockets ascend by namespace, port and
     address. The tables are read at the first iteration; iterating again yields the same. With ``all_namespaces`` also
-    the sockets of every other network namespace that we may enter, each with its ``netns`` set. Of a protocol whose
-    tables cannot be read in full, every port is unknown, with the reason.
+    the sockets of every other network namespace that we may enter, each with its ``netns`` set. Ports that the host's
+    address translation publishes are among its sockets. Of a protocol whose tables cannot be read in full, every port
+    is unknown, with the reason; where the translation cannot be read, every port on which nobody listens.
     """
     return _Listening(host, tuple(protocols), all_namespaces=all_namespaces)
 
@@ -70,68 +74,43 @@ class _Listening:
 def _observe(host: str | None, protocols: Sequence[Protocol], *, all_namespaces: bool) -> Observation:
     own = tables.read({protocol: _SERVING[protocol] for protocol in protocols})
     others, notes = other_tables(protocols) if all_namespaces else ({}, ())
-    inodes = {entry.inode for each in (own, *others.values()) for entry in each.entries} - {0}
-    owners = holders(inodes)
-    found = sockets(own, owners)
+    owners = holders({entry.inode for each in (own, *others.values()) for entry in each.entries} - {0})
     elsewhere = [each for name, table in sorted(others.items()) for each in sockets(table, owners, name)]
+    readable = _union(_ALL[protocol] for protocol in protocols if protocol not in own.unread)
+    places = {name: table.own for name, table in others.items()}
+    found = _published(sockets(own, owners), Elsewhere(sockets=elsewhere, places=places), readable)
+    unread = (Unknown(ports=_ALL[protocol], reason=reason) for protocol, reason in own.unread.items())
     return Observation(
         host=host,
         names=_names(),
         alive=True,
-        asked=_union(_ALL[protocol] for protocol in protocols if protocol not in own.unread),
-        unknown=tuple(Unknown(ports=_ALL[protocol], reason=reason) for protocol, reason in own.unread.items()),
-        sockets=(*found, *elsewhere),
-        notes=(*hidden(own.entries, owners), *notes),
+        asked=readable,
+        unknown=(*unread, *_each_once(found.unknown)),
+        sockets=(*found.sockets, *elsewhere),
+        notes=(*hidden(own.entries, owners), *notes, *found.notes),
     )
 
 
-def sockets(
-    table: Tables, owners: Holders, netns: str | None = None, *, named: Callable[[int], str] = user_name
-) -> tuple[Socket, ...]:
-    """Turn the rows of a namespace into sockets: one for each port, address, device and name of a process.
-
-    Several rows (``SO_REUSEPORT``) and several processes (prefork) of one name fold into one socket, whose process
-    and user are the oldest one's. Nothing of another name ever hides behind it. ``named`` names a user by number.
-    """
-    groups: dict[tuple[Entry, str | None], dict[int, Process | None]] = {}
-    for entry in table.entries:
-        for process in owners.by_inode.get(entry.inode, (None,)):
-            # Of holders that we cannot see, the row's user is all we know, and several rows count as several holders.
-            key = replace(entry, inode=0, uid=0 if process else entry.uid), process.name if process else None
-            group = groups.setdefault(key, {})
-            group[process.pid if process else -1 - len(group)] = process
-    made = (_socket(entry, list(group.values()), table, netns, named) for (entry, _), group in groups.items())
-    return tuple(sorted(made, key=_order))
+def _published(own: Sequence[Socket], elsewhere: Elsewhere, readable: PortSet) -> Published:
+    """Complete the host's own sockets by what its address translation publishes."""
+    found = translation()
+    whole = published(found, own, elsewhere, readable, routes_loopback=bool(found.taken) and sysctl.routes_loopback())
+    whole.sockets.sort(key=order)
+    if silent := readable - PortSet.of(*{each.port for each in whole.sockets}):
+        whole.unknown += (
+            Unknown(ports=silent, reason=f"{reason}: they may publish ports that nobody listens on")
+            for reason in found.unread
+        )
+    return whole
 
 
-def _socket(
-    entry: Entry, group: Sequence[Process | None], table: Tables, netns: str | None, named: Callable[[int], str]
-) -> Socket:
-    oldest = min((each for each in group if each), key=lambda each: (each.started, each.pid), default=None)
-    port = Port(entry.protocol, entry.number)
-    return Socket(
-        port=port,
-        address=str(entry.address),
-        scope=_scope(entry),
-        process=oldest.name if oldest else None,
-        pid=oldest.pid if oldest else None,
-        user=named(oldest.uid if oldest else entry.uid),
-        netns=netns,
-        interface=table.interfaces.get(entry.interface),
-        dual_stack=bool(entry.dual),
-        shared_by=len(group),
-        client=entry.protocol is Protocol.UDP and port in table.handed_out,
-    )
-
-
-def _scope(entry: Entry) -> Scope:
-    if entry.interface == _LOOPBACK_DEVICE or entry.address in LOOPBACK:
-        return Scope.LOOPBACK
-    return Scope.NETWORK
-
-
-def _order(each: Socket) -> tuple[object, ...]:
-    return (each.netns or "", each.port, each.address, each.interface or "", each.process or "", each.pid or 0)
+def _each_once(unknown: Iterable[Unknown]) -> Iterator[Unknown]:
+    """Leave each port to the first reason given for it."""
+    claimed = NO_PORTS
+    for each in unknown:
+        if left := each.ports - claimed:
+            yield Unknown(ports=left, reason=each.reason)
+        claimed |= each.ports
 
 
 def _names() -> tuple[str, ...]:
@@ -164,7 +143,7 @@ def other_tables(protocols: Iterable[Protocol], number: int = 0) -> tuple[Mappin
 
 def _look_into(namespace: namespaces.Namespace, look: Callable[..., Tables]) -> Tables:
     try:
-        return namespaces.inside(namespace, look)
+        return namespaces.inside(namespace, lambda: replace(look(), own=addresses.own()))
     except OSError:
         if namespace.tables is None:
             raise
@@ -180,9 +159,10 @@ def hidden(entries: Iterable[Entry], owners: Holders) -> Iterator[str]:
     if not orphans:
         return
     if os.geteuid() != 0:
-        yield "processes of other users are hidden: run as root"
+        yield f"processes of other users are hidden: run as root (sockets without a process in sight: {orphans})"
     elif owners.denied:
-        yield "some processes are hidden even from root: they hold capabilities that we lack"
+        missing = "they hold capabilities that we lack"
+        yield f"some processes are hidden even from root: {missing} (sockets without a process in sight: {orphans})"
     else:
         yield f"{orphans} sockets belong to no process in sight: another process namespace's, or the kernel's own"
 

@@ -6,7 +6,7 @@ A thread that has entered one must read ``/proc/thread-self/net``: ``/proc/net``
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,6 +19,7 @@ _Result = TypeVar("_Result")
 
 _CLONE_NEWNET = 0x40000000
 OWN_TABLES = "/proc/thread-self/net"
+_NAMED = ("/run/netns", "/var/run/netns")  # where ip-netns(8) keeps them by name
 _OWN = "/proc/thread-self/ns/net"
 
 
@@ -59,7 +60,11 @@ def found(proc: str = "/proc") -> Found:
             if inode not in others:
                 others[inode] = Namespace(name=f"net:[{inode}]", door=door, tables=f"{proc}/{pid}/net")
     for inode, path in _mounted():
-        others.setdefault(inode, Namespace(name=f"net:[{inode}]", door=path, tables=None))
+        known = others.get(inode, Namespace(name=f"net:[{inode}]", door=path, tables=None))
+        folder, _, name = path.rpartition("/")
+        if folder in _NAMED:
+            known = replace(known, name=f"net:[{inode}] {name}")
+        others[inode] = known
     others.pop(own, None)
     return Found(others=tuple(others[inode] for inode in sorted(others)), denied=denied)
 

@@ -10,21 +10,36 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from auditor.collect.sockets.containers import Containers, arguments
+from auditor.collect.sockets.control_groups import container_of, unit_of
+from auditor.collect.sockets.proxies import is_proxy, proxy
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
+    from auditor.collect.sockets.proxies import Proxy
+    from auditor.model.evidence import Container
+
 _SOCKET_LINK = "socket:["
+_NUMBER = slice(len(_SOCKET_LINK), -1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process. ``name`` is as the kernel shows it (at most 15 bytes); ``started`` in clock ticks since boot."""
+    """A process. ``name`` is as the kernel shows it (at most 15 bytes); ``started`` in clock ticks since boot.
+
+    ``unit`` is its systemd unit; ``container`` the one that it lives in. ``proxy`` is set where it holds ports for
+    others.
+    """
 
     pid: int
     name: str
     uid: int
     started: int
+    unit: str | None = None
+    container: Container | None = None
+    proxy: Proxy | None = None
 
     @property
     def user(self) -> str:
@@ -44,10 +59,11 @@ def holders(inodes: AbstractSet[int], proc: str = "/proc") -> Holders:
     """Find the processes that hold these sockets. Processes that end meanwhile are passed over."""
     found: dict[int, list[Process]] = {}
     denied = 0
+    containers = Containers(proc)
     for pid in pids(proc) if inodes else ():
         try:
             held = _held(f"{proc}/{pid}/fd", inodes)
-            process = _process(pid, proc) if held else None
+            process = _process(pid, proc, containers) if held else None
         except PermissionError:
             denied += 1
             continue
@@ -81,28 +97,23 @@ def user_name(uid: int) -> str:
 
 
 def _held(folder: str, inodes: AbstractSet[int]) -> set[int]:
+    """Return which of the sockets the descriptors of a process lead to; one that was closed meanwhile is none."""
     held = set()
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            inode = _socket_inode(entry.path)
-            if inode in inodes:
-                held.add(inode)
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in os.listdir(opened):  # noqa: PTH208 - by the hundred thousand
+            try:
+                link = os.readlink(name, dir_fd=opened)
+            except FileNotFoundError:
+                continue
+            if link.startswith(_SOCKET_LINK) and link[_NUMBER].isdigit() and int(link[_NUMBER]) in inodes:
+                held.add(int(link[_NUMBER]))
+    finally:
+        os.close(opened)
     return held
 
 
-def _socket_inode(path: str) -> int:
-    """The inode that a descriptor's link ``socket:[4711]`` names; 0 if it is no socket, or closed by now."""
-    try:
-        link = os.readlink(path)  # noqa: PTH115 - by the hundred thousand
-    except FileNotFoundError:
-        return 0
-    if not link.startswith(_SOCKET_LINK):
-        return 0
-    number = link[len(_SOCKET_LINK) : -1]
-    return int(number) if number.isdigit() else 0
-
-
-def _process(pid: int, proc: str) -> Process:
+def _process(pid: int, proc: str, containers: Containers) -> Process:
     """Read what the kernel says of a process.
 
     The owner comes from ``status``, as the folder of a process that changed its user belongs to root. The name comes
@@ -113,5 +124,22 @@ def _process(pid: int, proc: str) -> Process:
     with open(f"{proc}/{pid}/status", "rb") as file:  # noqa: PTH123
         uid = next(int(line.split()[2]) for line in file if line.startswith(b"Uid:"))
     with open(f"{proc}/{pid}/stat", "rb") as file:  # noqa: PTH123
-        started = int(file.read().rpartition(b")")[2].split()[19])  # field 22; the name before it may hold anything
-    return Process(pid=pid, name=name, uid=uid, started=started)
+        fields = file.read().rpartition(b")")[2].split()  # from field 3 on; the name before it may hold anything
+    group = _control_group(pid, proc)
+    return Process(
+        pid=pid,
+        name=name,
+        uid=uid,
+        started=int(fields[19]),
+        unit=unit_of(group),
+        container=containers.named(container_of(group), int(fields[1])),
+        proxy=proxy(name, arguments(pid, proc)) if is_proxy(name) else None,
+    )
+
+
+def _control_group(pid: int, proc: str) -> str:
+    try:
+        with open(f"{proc}/{pid}/cgroup", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            return file.read()
+    except OSError:  # a kernel without them
+        return ""

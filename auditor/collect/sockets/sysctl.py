@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from auditor.model.ports import HIGHEST, NO_PORTS, PortSet, Protocol
 
 _FOLDER = "/proc/sys/net/ipv4"
+_FOLDER_IPV6 = "/proc/sys/net/ipv6"
 
 
 def ephemeral() -> tuple[int, int] | None:
@@ -53,9 +56,23 @@ def unprivileged_from() -> int:
     return int(text) if text.isdigit() else 1024
 
 
-def _setting(name: str) -> str:
+def ipv6_alone() -> bool:
+    """Whether a socket bound to ``::`` leaves IPv4 alone unless it asks for it (``net.ipv6.bindv6only``)."""
+    return _setting("bindv6only", _FOLDER_IPV6).strip() == "1"
+
+
+def routes_loopback() -> bool:
+    """Whether packets from outside may be sent to loopback on any device (``route_localnet``); so where untold."""
     try:
-        with open(f"{_FOLDER}/{name}", encoding="ascii") as file:  # noqa: PTH123
+        devices = os.listdir(f"{_FOLDER}/conf")  # noqa: PTH208 - names are all that is wanted
+    except OSError:
+        return True
+    return any(_setting(f"conf/{device}/route_localnet").strip() != "0" for device in devices if device != "default")
+
+
+def _setting(name: str, folder: str = _FOLDER) -> str:
+    try:
+        with open(f"{folder}/{name}", encoding="ascii") as file:  # noqa: PTH123
             return file.read()
     except (OSError, ValueError):
         return ""

@@ -5,17 +5,19 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from auditor.collect.sockets import procfs, sockdiag, sysctl
 from auditor.collect.sockets.namespaces import OWN_TABLES
+from auditor.model.network import NOWHERE
 from auditor.model.ports import Port, PortSet, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from auditor.collect.sockets.entries import Entry, KernelState
+    from auditor.model.network import NetworkSet
 
 _SIOCGIFNAME = 0x8910  # netdevice(7)
 _IFREQ = struct.Struct("=16si20x")
@@ -32,13 +34,15 @@ _FILES = {
 class Tables:
     """What the tables hold. ``unread`` says of a protocol why it is not all there; ``interfaces`` names devices.
 
-    ``handed_out`` is the ports that the kernel gives to sockets that ask for none.
+    ``handed_out`` is the ports that the kernel gives to sockets that ask for none. ``own`` is the addresses of a
+    namespace that was entered.
     """
 
     entries: tuple[Entry, ...]
     unread: Mapping[Protocol, str]
     interfaces: Mapping[int, str]
     handed_out: PortSet
+    own: NetworkSet = field(default=NOWHERE)
 
 
 def read(
@@ -68,7 +72,12 @@ def read(
     finally:
         if channel:
             channel.close()
-    return Tables(entries=settle_dual(entries), unread=unread, interfaces=interfaces, handed_out=handed_out())
+    return Tables(
+        entries=settle_dual(entries, alone=netlink and sysctl.ipv6_alone()),
+        unread=unread,
+        interfaces=interfaces,
+        handed_out=handed_out(),
+    )
 
 
 def handed_out() -> PortSet:
@@ -126,14 +135,17 @@ def _interface_names(channel: socket.socket | None, indices: Iterable[int]) -> d
     return names
 
 
-def settle_dual(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def settle_dual(entries: Iterable[Entry], *, alone: bool = False) -> tuple[Entry, ...]:
     """Where the table does not tell whether ``::`` takes IPv4 too: it does, unless an IPv4 socket has the port.
 
-    That errs on the side of more exposure: with ``SO_REUSEPORT`` both may be true.
+    Nor does it if it is left ``alone`` by default (``net.ipv6.bindv6only``). A program may have asked for the opposite
+    of either; the network reaches the port all the same.
     """
-    from dataclasses import replace
-
     known = tuple(entries)
+    if all(entry.dual is not None for entry in known):
+        return known
+    if alone:
+        return tuple(replace(entry, dual=False) if entry.dual is None else entry for entry in known)
     taken = {Port(entry.protocol, entry.number) for entry in known if entry.address.version == 4}
     return tuple(
         replace(entry, dual=Port(entry.protocol, entry.number) not in taken) if entry.dual is None else entry

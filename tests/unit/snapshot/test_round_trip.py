@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from auditor.files.resources import shipped
 from auditor.model.evidence import (
     Completion,
+    Container,
     Kind,
     Observation,
     Opening,
@@ -72,9 +73,11 @@ services = st.builds(
     ServiceSeen, port=ports, service=texts, product=maybe(texts), version=maybe(texts), tls=flags,
     method=st.sampled_from(["probed", "table"]), certificate=maybe(texts), certificate_expires=maybe(times),
 )  # fmt: skip
+containers = st.builds(Container, engine=texts, id=maybe(texts), name=maybe(texts))
 sockets = st.builds(
     Socket, port=ports, address=texts, scope=st.sampled_from(Scope), process=maybe(texts), pid=maybe(counts),
     user=maybe(texts), netns=maybe(texts), interface=maybe(texts), dual_stack=flags, client=flags, shared_by=counts,
+    unit=maybe(texts), container=maybe(containers), forwards=maybe(texts), nat=flags,
 )  # fmt: skip
 openings = st.builds(
     Opening, port=ports, bind=maybe(networks), sources=maybe(networks), group=maybe(texts), what=maybe(texts),
@@ -125,7 +128,8 @@ completions = st.builds(Completion, complete=flags, finished=maybe(times), reaso
 A_FIELD_OF_EVERY_KIND = {
     Observation: 20,
     ServiceSeen: 8,
-    Socket: 11,
+    Socket: 15,
+    Container: 3,
     Opening: 9,
     Location: 5,
     Origin: 8,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from auditor.collect.sockets import sysctl
 from auditor.collect.sockets.entries import LISTENING, UNCONNECTED
-from auditor.collect.sockets.listing import sockets
+from auditor.collect.sockets.making import sockets
 from auditor.collect.sockets.procfs import parse
 from auditor.collect.sockets.remote.frame import ABSENT, FrameError, Read
 from auditor.collect.sockets.remote.owners import find_holders, user_names

@@ -8,7 +8,6 @@ import pytest
 
 from auditor.collect.sockets import listing, namespaces, processes
 from auditor.collect.sockets.entries import Entry, KernelState
-from auditor.collect.sockets.holding import unit_of
 from auditor.collect.sockets.namespaces import Found, Namespace
 from auditor.collect.sockets.tables import Tables
 from auditor.model.ports import NO_PORTS, Protocol
@@ -96,25 +95,9 @@ def test_mount_points_with_odd_characters_are_read_as_they_are():
 
 
 def test_descriptors_that_we_may_not_see_are_counted(monkeypatch):
-    def scandir(_):
+    def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(processes, "pids", lambda _: iter((1, 2, 3)))
-    monkeypatch.setattr(processes.os, "scandir", scandir)
+    monkeypatch.setattr(processes.os, "open", refuse)
     assert processes.holders({1}).denied == 3
-
-
-@pytest.mark.parametrize(
-    ("text", "unit"),
-    [
-        ("0::/system.slice/nginx.service\n", "nginx.service"),
-        ("0::/system.slice/system-postgresql.slice/postgresql@15-main.service\n", "postgresql@15-main.service"),
-        ("12:cpu:/\n1:name=systemd:/system.slice/ssh.service/sub\n0::/\n", "ssh.service"),
-        ("0::/user.slice/user-1000.slice/session-2.scope\n", None),
-        ("0::/system.slice/docker-0123.scope\n", None),
-        ("0::/system.slice/$(reboot).service\n", None),
-        ("", None),
-    ],
-)
-def test_a_system_service_is_known_by_its_control_group(text, unit):
-    assert unit_of(text) == unit

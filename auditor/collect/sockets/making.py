@@ -1,0 +1,108 @@
+"""From the rows of a table and the processes that hold them to sockets. No I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.collect.sockets.processes import user_name
+from auditor.model.evidence import Scope, Socket
+from auditor.model.network import LOOPBACK
+from auditor.model.ports import Port, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from auditor.collect.sockets.entries import Entry
+    from auditor.collect.sockets.processes import Holders, Process
+    from auditor.collect.sockets.tables import Tables
+    from auditor.model.network import Address
+
+_LOOPBACK_DEVICE = 1  # LOOPBACK_IFINDEX: the kernel gives it to the loopback device of every namespace
+_NOBODY_SEEN: tuple[Process | None, ...] = (None,)
+
+
+def sockets(
+    table: Tables, owners: Holders, netns: str | None = None, *, named: Callable[[int], str] = user_name
+) -> tuple[Socket, ...]:
+    """Turn the rows of a namespace into sockets: one for each port, address, device and name of a process.
+
+    Several rows (``SO_REUSEPORT``) and several processes (prefork) of one name fold into one socket, whose process,
+    user, unit and container are the oldest one's. Nothing of another name ever hides behind it.
+    ``named`` names a user by number.
+    """
+    by_inode = owners.by_inode
+    names: dict[Address, str] = {}
+    groups: dict[tuple[object, ...], tuple[Entry, dict[int, Process | None]]] = {}
+    for entry in table.entries:
+        address = names.get(entry.address)
+        if address is None:
+            address = names[entry.address] = str(entry.address)
+        for process in by_inode.get(entry.inode, _NOBODY_SEEN):
+            # Of holders that we cannot see, the row's user is all we know, and several rows count as several holders.
+            who = process.name if process else entry.uid
+            key = entry.protocol, entry.number, address, entry.interface, entry.dual, who
+            known = groups.get(key)
+            if known is None:
+                known = groups[key] = entry, {}
+            known[1][process.pid if process else -1 - len(known[1])] = process
+    made = [
+        _socket(entry, names[entry.address], tuple(group.values()), table, netns, named)
+        for entry, group in groups.values()
+    ]
+    return tuple(sorted(made, key=order))
+
+
+def order(each: Socket) -> tuple[object, ...]:
+    """Ascending by namespace, port and address."""
+    where = each.netns or "", each.port, each.address, each.interface or ""
+    return (*where, each.process or "", each.pid or 0, each.nat)
+
+
+def _socket(
+    entry: Entry,
+    address: str,
+    group: Sequence[Process | None],
+    table: Tables,
+    netns: str | None,
+    named: Callable[[int], str],
+) -> Socket:
+    oldest = group[0]
+    if len(group) > 1:
+        oldest = min((each for each in group if each), key=lambda each: (each.started, each.pid), default=None)
+    port = Port(entry.protocol, entry.number)
+    client = entry.protocol is Protocol.UDP and port in table.handed_out
+    interface = table.interfaces.get(entry.interface)
+    if oldest is None:
+        return Socket(
+            port=port,
+            address=address,
+            scope=_scope(entry),
+            user=named(entry.uid),
+            netns=netns,
+            interface=interface,
+            dual_stack=bool(entry.dual),
+            shared_by=len(group),
+            client=client,
+        )
+    return Socket(
+        port=port,
+        address=address,
+        scope=_scope(entry),
+        process=oldest.name,
+        pid=oldest.pid,
+        user=named(oldest.uid),
+        netns=netns,
+        interface=interface,
+        dual_stack=bool(entry.dual),
+        shared_by=len(group),
+        client=client,
+        unit=oldest.unit,
+        container=(oldest.proxy.container if oldest.proxy else None) or oldest.container,
+        forwards=oldest.proxy.forwards.get(port) if oldest.proxy else None,
+    )
+
+
+def _scope(entry: Entry) -> Scope:
+    if entry.interface == _LOOPBACK_DEVICE or entry.address in LOOPBACK:
+        return Scope.LOOPBACK
+    return Scope.NETWORK
