@@ -73,6 +73,7 @@ def _begins(form: str) -> Callable[[Head], bool]:
 
 
 DECLARATIONS: tuple[Format, ...] = (
+    declared("nft JSON", "firewall.nft_json", _begins("nft_json")),
     declared("iptables-save", "firewall.iptables_save", _begins("iptables_save")),
     declared("Terraform plan", "infrastructure.terraform", _is_terraform),
     declared("CloudFormation", "infrastructure.cloudformation", _is_cloudformation),

@@ -138,9 +138,7 @@ def _but_some(packets: Packets, doors: frozenset[str], by: By, rules: Rules) -> 
 
 def _openings(rules: Rules, boxes: Iterable[Known]) -> Iterator[Opening]:
     """Join boxes that one rule lets in, over ports, places and sources, as long as there is something to join."""
-    found = {
-        (packets.doors, packets.ports, packets.targets, packets.sources, packets.lead, by) for packets, by in boxes
-    }
+    found = {(one.doors, one.ports, _anywhere(one.targets), one.sources, one.lead, by) for one, by in boxes}
     ordered = sorted(found, key=lambda box: (box[1].bounds, box[3].bounds, box[2].bounds, sorted(box[0])))
     before = len(ordered) + 1
     while len(ordered) < before:
@@ -149,6 +147,11 @@ def _openings(rules: Rules, boxes: Iterable[Known]) -> Iterator[Opening]:
             ordered = _joined(ordered, axis)
     for box in sorted(ordered, key=lambda box: _location(box[5], rules).order):
         yield _opening(box, rules)
+
+
+def _anywhere(targets: NetworkSet) -> NetworkSet:
+    """Return all addresses for those of one whole family: packets of another never go there."""
+    return ADDRESSES if targets == ADDRESSES & family_of(targets) else targets
 
 
 def _joined(boxes: Iterable[_Box], axis: int) -> list[_Box]:
@@ -175,7 +178,7 @@ def _opening(box: _Box, rules: Rules) -> Opening:
         port=first,
         last=last if last != first.number else None,
         more=ports - span,
-        bind=None if targets == ADDRESSES & family_of(targets) else targets,
+        bind=None if targets == ADDRESSES else targets,
         sources=None if unlimited or (group and sources == ADDRESSES & family_of(sources)) else _rounded(sources),
         group=f"whoever comes in at {group}" if group else None,
         what=_text(by),

@@ -38,7 +38,7 @@ PROTOCOLS = {
     "0": ALL_TCP | ALL_UDP,
 }
 
-_PASSING = frozenset((
+PASSING = frozenset((
     "LOG", "NFLOG", "ULOG", "MARK", "CONNMARK", "CLASSIFY", "DSCP", "TOS", "TTL", "HL", "TCPMSS", "TCPOPTSTRIP",
     "TRACE", "AUDIT", "SECMARK", "CONNSECMARK", "CHECKSUM", "RATEEST", "IDLETIMER", "LED", "TEE", "SET", "ECN",
 ))  # fmt: skip
@@ -287,7 +287,7 @@ def _target(words: Words, *, goto: bool) -> None:
         words.act = Act.UNTRACK
     elif name == "SYNPROXY":
         words.act = Act.ACCEPT
-    elif name in _PASSING or name in ("CT", "SNAT", "MASQUERADE"):
+    elif name in PASSING or name in ("CT", "SNAT", "MASQUERADE"):
         words.act = Act.CONTINUE
     else:
         words.act = Act.JUMP

@@ -163,7 +163,8 @@ class Walk:
                 dropped.append(case.doubted(by))
                 yield case.doubted(by)
             elif chain.accepts:
-                yield case if case.by is not NOBODY else replace(case, by=by)
+                told = case.by.rule is not None or chain.kind == "nat"
+                yield case if told else replace(case, by=by)
             else:
                 dropped.append(case)
 

@@ -1,0 +1,343 @@
+"""What the expressions of nftables' JSON say: conditions of one rule. No I/O. (libnftables-json(5).)
+
+Everything that is not known here is a condition that cannot be decided.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any
+
+from auditor.collect.declared.firewall.iptables_words import PROTOCOLS, address_range, port_numbers
+from auditor.collect.declared.firewall.packets import ADDRESSES, IPV4, IPV6, PORTS
+from auditor.collect.declared.firewall.rules import (
+    AnyOf,
+    AtRest,
+    Condition,
+    Enters,
+    Fixed,
+    Goes,
+    Original,
+    State,
+    Unsure,
+    Within,
+)
+from auditor.model.network import NOWHERE, NetworkSet, parse_address
+from auditor.model.ports import ALL_TCP, NO_PORTS, PortSet, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    Sets = Mapping[str, Sequence[Any] | None]
+
+_ADDRESSES = {"saddr": "sources", "daddr": "targets"}
+_PORTS_OF = {"tcp": ALL_TCP, "udp": PORTS - ALL_TCP, "th": PORTS}
+_COMPARED = {"<": "below", "<=": "upto", ">": "above", ">=": "from"}
+_FLAG_BITS = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "ecn": 64, "cwr": 128}
+_SYN = 2
+_UNSURE = (Unsure(),)
+
+
+class Undecided(Exception):  # noqa: N818 - it is no error
+    """An expression that cannot be read."""
+
+
+class Reader:
+    """Reads the matches of one table. ``sets`` are its named sets and maps, None where the contents are unknown."""
+
+    def __init__(self, sets: Sets, behind: Callable[[NetworkSet], str | None]) -> None:
+        self._sets = sets
+        self._behind = behind
+        self.names: set[str] = set()
+        self.names_ports = False
+
+    def match(self, match: Any) -> tuple[Condition, ...]:
+        """Return the conditions of a ``match``; all of them must hold."""
+        if not isinstance(match, dict) or not {"left", "right"} <= match.keys():
+            return _UNSURE
+        try:
+            return self._match(match["left"], str(match.get("op", "==")), match["right"])
+        except (Undecided, ValueError, TypeError, KeyError, RecursionError):
+            return _UNSURE
+
+    def key_is(self, key: Any, value: Any) -> Condition:
+        """Return the condition that a key has one value, for the elements of a verdict map."""
+        try:
+            return AnyOf(self._ways(key, [value]))
+        except (Undecided, ValueError, TypeError, KeyError, RecursionError):
+            return Unsure()
+
+    def elements(self, data: Any) -> list[tuple[Any, Any]]:
+        """Return the pairs of a map, anonymous or named.
+
+        :raises Undecided: the contents are not in the file.
+        """
+        if isinstance(data, str) and data.startswith("@"):
+            found = self._sets.get(data[1:])
+            if found is None:
+                raise Undecided
+            pairs: Any = found
+        else:
+            pairs = data.get("set", ()) if isinstance(data, dict) else ()
+        if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+            raise Undecided
+        return [(bare(pair[0]), pair[1]) for pair in pairs]
+
+    def _match(self, left: Any, op: str, right: Any) -> tuple[Condition, ...]:
+        inverted = op == "!="
+        if op in _COMPARED and isinstance(left, dict) and "&" in left:
+            return (self._flags(left["&"], op, right),)
+        if op in _COMPARED:
+            return (self._compared(left, _COMPARED[op], right),)
+        if op not in ("==", "!=", "in"):
+            raise Undecided
+        if isinstance(left, dict) and "&" in left:
+            return (self._flags(left["&"], op, right),)
+        if op == "in" and _key(left) == ("tcp", "flags"):
+            return (_of_tcp(bool(_bits(right) & _SYN)),)
+        if (fixed := self._fixed(left, right, inverted)) is not None:
+            return fixed
+        values = self._values(right)
+        ways = AnyOf(self._ways(left, values), inverted)
+        return (*self.implied(left), ways)
+
+    def _values(self, right: Any) -> list[Any]:
+        """Return the members of a set, named or not, or the one value."""
+        if isinstance(right, str) and right.startswith("@"):
+            found = self._sets.get(right[1:])
+            if found is None:
+                raise Undecided
+            return [bare(one) for one in found]
+        if isinstance(right, dict) and "set" in right:
+            members = right["set"]
+            return [bare(one) for one in (members if isinstance(members, list) else [members])]
+        if isinstance(right, list):
+            return [bare(one) for one in right]
+        return [bare(right)]
+
+    def _ways(self, left: Any, values: Sequence[Any]) -> tuple[tuple[Condition, ...], ...]:
+        """Return what the key must be, value by value; members of one kind are joined."""
+        if isinstance(left, dict) and "concat" in left:
+            return tuple(self._concatenated(left["concat"], value) for value in values)
+        return tuple((one,) for one in self._single(left, values))
+
+    def _concatenated(self, parts: Any, value: Any) -> tuple[Condition, ...]:
+        if value == "*":
+            return ()
+        given = value["concat"]
+        if len(parts) != len(given):
+            raise Undecided
+        found: list[Condition] = []
+        for part, one in zip(parts, given, strict=True):
+            (condition,) = self._single(part, [bare(one)])
+            found += [*self.implied(part), condition]
+        return tuple(found)
+
+    def _single(self, left: Any, values: Sequence[Any]) -> Iterator[Condition]:  # noqa: C901 - a case a kind of key
+        """Yield one condition for a key and the values that it may have."""
+        if "*" in values:
+            yield Fixed(holds=True)
+            return
+        kind, key = _key(left)
+        field = _ADDRESSES.get(key, "")
+        if kind in ("ip", "ip6") and field:
+            yield Within(field, _networks(values))
+        elif kind in _PORTS_OF and key == "dport":
+            self.names_ports = True
+            yield Within("ports", _ports(values, _PORTS_OF[kind]))
+        elif kind in _PORTS_OF and key == "sport":
+            yield Within("origins", _numbers(values))
+        elif (kind, key) in (("meta", "l4proto"), ("ip", "protocol"), ("ip6", "nexthdr")):
+            yield Within("ports", _protocols(values))
+        elif (kind, key) in (("meta", "iifname"), ("meta", "iif")):
+            names = tuple(_door(value) for value in values)
+            self.names.update(names)
+            yield Enters(names)
+        elif (kind, key) in (("meta", "oifname"), ("meta", "oif")):
+            yield Goes(tuple(_door(value) for value in values), inverted=False, behind=self._behind)
+        elif (kind, key) in (("meta", "nfproto"), ("meta", "protocol")):
+            yield Within("sources", _families(values))
+        elif (kind, key) in (("ct", "state"), ("ct", "status")):
+            yield State(frozenset(_states(values)))
+        elif (kind, key) == ("ct", "proto-dst"):
+            yield Original("ports", _ports(values, PORTS))
+        elif (kind, key) == ("tcp", "flags"):
+            yield Within("ports", ALL_TCP if any(_bits(value) == _SYN for value in values) else NO_PORTS)
+        else:
+            raise Undecided
+
+    def implied(self, left: Any) -> Iterator[Condition]:
+        """Yield what a key says by itself: nothing but TCP has TCP's ports, and nothing but IPv4 its addresses."""
+        for part in left["concat"] if isinstance(left, dict) and "concat" in left else [left]:
+            kind, _ = _key(part)
+            if kind in ("tcp", "udp"):
+                yield Within("ports", _PORTS_OF[kind])
+            elif kind in ("ip", "ip6"):
+                yield Within("sources", IPV4 if kind == "ip" else IPV6)
+            elif kind in ("icmp", "icmpv6", "igmp", "esp", "ah", "comp", "dccp", "sctp", "udplite", "arp", "ether"):
+                yield Fixed(holds=False)
+
+    def _fixed(self, left: Any, right: Any, inverted: bool) -> tuple[Condition, ...] | None:  # noqa: FBT001
+        """Return the condition of a key that first packets from elsewhere all have alike; None for other keys."""
+        kind, key = _key(left)
+        values = [str(value) for value in self._values(right)] if kind in ("fib", "meta", "ct") else []
+        if kind == "fib":
+            return (_route(left["fib"], values, inverted),)
+        if (kind, key) == ("meta", "pkttype"):
+            return (Fixed(("unicast" in values or "host" in values) != inverted),)
+        if (kind, key) == ("ct", "direction"):
+            return (Fixed(("original" in values) != inverted),)
+        if kind in ("icmp", "icmpv6", "igmp", "esp", "ah", "comp", "dccp", "sctp", "udplite"):
+            return (Fixed(holds=False),)
+        return None
+
+    def _compared(self, left: Any, how: str, right: Any) -> Condition:
+        kind, key = _key(left)
+        if kind not in _PORTS_OF or key not in ("dport", "sport") or isinstance(right, bool):
+            raise Undecided
+        edge = int(right)
+        low, high = {"below": (0, edge - 1), "upto": (0, edge), "above": (edge + 1, 65535), "from": (edge, 65535)}[how]
+        numbers = PortSet.span(low, high) if 0 <= low <= high <= 65535 else NO_PORTS
+        if key == "sport":
+            return AnyOf(((Within("ports", _PORTS_OF[kind]), Within("origins", numbers)),))
+        self.names_ports = True
+        return Within("ports", _both(numbers) & _PORTS_OF[kind])
+
+    def _flags(self, parts: Any, op: str, right: Any) -> Condition:
+        """Hold the flags of a first packet of TCP, SYN alone, against a mask."""
+        left, mask = parts
+        if _key(left) != ("tcp", "flags"):
+            raise Undecided
+        found, wanted = _SYN & _bits(mask), _bits(right)
+        held = {
+            "==": found == wanted, "in": found == wanted, "!=": found != wanted, "<": found < wanted,
+            "<=": found <= wanted, ">": found > wanted, ">=": found >= wanted,
+        }  # fmt: skip
+        return _of_tcp(held[op])
+
+
+def _of_tcp(holds: bool) -> Condition:  # noqa: FBT001
+    return Within("ports", ALL_TCP if holds else NO_PORTS)
+
+
+def _states(values: Sequence[Any]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, dict):
+            yield from map(str, value["|"])
+        else:
+            yield str(value)
+
+
+def bare(value: Any) -> Any:
+    """Return an element without its comment, timeout or counter."""
+    if isinstance(value, dict) and isinstance(value.get("elem"), dict) and "val" in value["elem"]:
+        return value["elem"]["val"]
+    return value
+
+
+def _key(left: Any) -> tuple[str, str]:
+    """Return what an expression looks at: ``("tcp", "dport")``, ``("meta", "iifname")``."""
+    if isinstance(left, dict) and len(left) == 1:
+        ((kind, inner),) = left.items()
+        if kind == "payload" and isinstance(inner, dict) and "protocol" in inner:
+            return str(inner["protocol"]), str(inner.get("field", ""))
+        if kind in ("meta", "ct") and isinstance(inner, dict):
+            original = kind == "meta" or inner.get("dir", "original") == "original"
+            return kind, str(inner.get("key", "")) if original else ""
+        if kind == "fib":
+            return "fib", ""
+    return "", ""
+
+
+def _route(fib: Any, values: Sequence[str], inverted: bool) -> Condition:  # noqa: FBT001
+    """Judge a look into the routing table: packets go to the host's own addresses, and come the way they should."""
+    flags = fib.get("flags", []) if isinstance(fib, dict) else []
+    flags = [flags] if isinstance(flags, str) else flags
+    if fib.get("result") == "type":
+        if "daddr" in flags:
+            return Fixed(("local" in values) != inverted)
+        return Fixed(("unicast" in values) != inverted)
+    if fib.get("result") in ("oif", "check") and "saddr" in flags:
+        missing = set(values) <= {"False", "missing", "0"}
+        return AtRest(missing == inverted)
+    raise Undecided
+
+
+def _networks(values: Sequence[Any]) -> NetworkSet:
+    found = NOWHERE
+    for value in values:
+        if isinstance(value, dict) and "prefix" in value:
+            found |= NetworkSet.of(ip_network(f"{value['prefix']['addr']}/{value['prefix']['len']}", strict=False))
+        elif isinstance(value, dict) and "range" in value:
+            found |= address_range(f"{value['range'][0]}-{value['range'][1]}")
+        else:
+            found |= NetworkSet.of(parse_address(str(value)))
+    return found
+
+
+def _numbers(values: Sequence[Any]) -> PortSet:
+    found = NO_PORTS
+    for value in values:
+        if isinstance(value, dict) and "range" in value:
+            found |= port_numbers(f"{value['range'][0]}:{value['range'][1]}")
+        elif isinstance(value, (dict, list, bool)) or value is None:
+            raise Undecided
+        else:
+            found |= port_numbers(str(value))
+    return found
+
+
+def _ports(values: Sequence[Any], of: PortSet) -> PortSet:
+    return _both(_numbers(values)) & of
+
+
+def _both(numbers: PortSet) -> PortSet:
+    return numbers | PortSet.parse(numbers.text(Protocol.TCP), Protocol.UDP)
+
+
+def _protocols(values: Sequence[Any]) -> PortSet:
+    found = NO_PORTS
+    for value in values:
+        if isinstance(value, dict):
+            raise Undecided
+        found |= PROTOCOLS.get(str(value), NO_PORTS) if str(value) not in ("0", "all") else NO_PORTS
+    return found
+
+
+def _families(values: Sequence[Any]) -> NetworkSet:
+    found = NOWHERE
+    for value in values:
+        match str(value):
+            case "ipv4" | "ip":
+                found |= IPV4
+            case "ipv6" | "ip6":
+                found |= IPV6
+            case "arp" | "inet" | "vlan" | "8021q":
+                continue
+            case _:
+                raise Undecided
+    return found & ADDRESSES
+
+
+def _door(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Undecided
+    return value[:-1] + "+" if value.endswith("*") else value
+
+
+def _bits(value: Any) -> int:
+    """Read flags of TCP: ``syn``, ``["fin", "syn"]``, ``{"|": […]}``, a number."""
+    if isinstance(value, bool):
+        raise Undecided
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str):
+        return _FLAG_BITS[value] if value in _FLAG_BITS else int(value, 0)
+    if isinstance(value, dict) and ("|" in value or "set" in value):
+        value = value.get("|", value.get("set"))
+    if isinstance(value, list):
+        found = 0
+        for one in value:
+            found |= _bits(one)
+        return found
+    raise Undecided
