@@ -74,6 +74,7 @@ def _begins(form: str) -> Callable[[Head], bool]:
 
 DECLARATIONS: tuple[Format, ...] = (
     declared("nft JSON", "firewall.nft_json", _begins("nft_json")),
+    declared("ufw", "firewall.ufw", _begins("ufw")),
     declared("iptables-save", "firewall.iptables_save", _begins("iptables_save")),
     declared("Terraform plan", "infrastructure.terraform", _is_terraform),
     declared("CloudFormation", "infrastructure.cloudformation", _is_cloudformation),

@@ -22,9 +22,11 @@ from auditor.model.ports import NO_PORTS, PortSet
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from auditor.diff.guards import Guards
     from auditor.diff.states import Dated
     from auditor.model.evidence import Socket
     from auditor.model.expectation import Expectation
+    from auditor.model.network import NetworkSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,22 +48,33 @@ NOTHING = Listeners()
 _CLIENT = "a socket is there that may be a client's: UDP, unconnected, on a port that the kernel hands out"
 
 
-def listeners(tables: Sequence[Dated], vantage: str | None, expectation: Expectation, *, probed: bool) -> Listeners:
-    """Join a host's socket tables for one view.
+def listeners(
+    tables: Sequence[Dated],
+    vantage: str | None,
+    expectation: Expectation,
+    *,
+    probed: bool,
+    guards: Guards,
+    place: NetworkSet,
+) -> Listeners:
+    """Join a host's socket tables for one view; ``place`` is where it looks from.
 
-    ``probed``: probes looked from there too. Then a table of the network has no say at a named vantage.
+    ``probed``: probes looked from there too. Then a table of the network has no say at a named vantage. What the
+    host's firewall is known to keep out at the place is not reached from there.
     """
     named = vantage is not None and vantage != LOCAL
     if not tables or (named and probed):
         return NOTHING
     fresh = [one for one in tables if one.stale is None]
-    outer, inner = _reached(fresh, Scope.NETWORK), _reached(fresh, Scope.LOOPBACK)
+    everything, inner = _reached(fresh, Scope.NETWORK), _reached(fresh, Scope.LOOPBACK)
+    kept = () if vantage == LOCAL else tuple(one for one in everything if guards.keep_out(one, place))
+    outer = tuple(one for one in everything if one not in kept)
     whole = [one for one in fresh if broken(one.piece) is None]
     asked = union(one.piece.observation.asked for one in whole) - union(
         unknown.ports for one in whole for unknown in one.piece.observation.unknown
     )
     gaps = tuple(gap for one in tables for gap in _gaps(one))
-    if clients := _clients(fresh) - ports_of(outer):
+    if clients := _clients(fresh) - ports_of(everything):
         asked -= clients
         gaps = (*gaps, Gap(ports=clients, reason=_CLIENT))
     if named:
@@ -85,7 +98,7 @@ def listeners(tables: Sequence[Dated], vantage: str | None, expectation: Expecta
         asked=union(one.piece.observation.asked for one in tables) | opened | old,
         gaps=gaps,
         sockets=sockets,
-        inner=inner if vantage is None else (),
+        inner=(*inner, *kept) if vantage is None else (),
         sources=unique(one.piece.source for one in tables),
     )
 

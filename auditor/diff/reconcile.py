@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.diff.age import too_old
+from auditor.diff.guards import declarations, guards_of
 from auditor.diff.listeners import listeners
 from auditor.diff.network import claimed_addresses, is_vacant, named_by, network_row, unheard
-from auditor.diff.states import Dated, Probed, apportioned, broken, probed_at, union
+from auditor.diff.states import Dated, Probed, apportioned, probed_at, union
 from auditor.model.evidence import Kind
-from auditor.model.network import NOWHERE, parse_address
-from auditor.model.observed import Declared, Gap, Reconciled, View
+from auditor.model.network import EVERYWHERE, NOWHERE, parse_address
+from auditor.model.observed import Gap, Reconciled, View
 from auditor.model.policy import LOCAL, AddressKind, UdpSilence
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from auditor.diff.gather import Gathered, Piece, Subject
     from auditor.diff.listeners import Listeners
     from auditor.model.expectation import Expectation, Expecting
+    from auditor.model.network import NetworkSet
     from auditor.model.observed import NetworkRow
     from auditor.model.policy import Host, Policy
     from auditor.model.ports import PortSet
@@ -65,7 +67,7 @@ class Reconciler:
             host=subject.host,
             member=subject.member,
             views=tuple(self._view(subject, vantage) for vantage in self._vantages_of(subject)),
-            declared=tuple(_declared(piece) for piece in subject.pieces if piece.kind is Kind.DECLARED),
+            declared=declarations(subject.host, self._of_kind(subject, Kind.DECLARED), self._tables_of(subject)),
         )
 
     def expectation(self, host: Host, vantage: str | None) -> Expectation:
@@ -104,7 +106,10 @@ class Reconciler:
             probed_at(address, group, dark=subject.host.dark, silence_is_filtered=silence)
             for address, group in groups.items()
         ]
-        heard = listeners(tables, vantage, expectation, probed=bool(probes))
+        guards = guards_of(subject.host, self._of_kind(subject, Kind.DECLARED))
+        heard = listeners(
+            tables, vantage, expectation, probed=bool(probes), guards=guards, place=self._networks_of(vantage)
+        )
         return _joined(vantage, expectation, probed, heard)
 
     def _dated(self, piece: Piece) -> Dated:
@@ -133,6 +138,17 @@ class Reconciler:
 
     def _evidence_of(self, subject: Subject) -> list[Dated]:
         return [self._dated(piece) for piece in subject.pieces if piece.kind is not Kind.DECLARED]
+
+    def _of_kind(self, subject: Subject, kind: Kind) -> list[Dated]:
+        return [self._dated(piece) for piece in subject.pieces if piece.kind is kind]
+
+    def _tables_of(self, subject: Subject) -> list[Dated]:
+        return self._of_kind(subject, Kind.SOCKETS)
+
+    def _networks_of(self, vantage: str | None) -> NetworkSet:
+        """Return where a vantage is: everywhere, if the policy does not say."""
+        known = self._policy.vantages.get(vantage) if vantage is not None else None
+        return (known.networks if known is not None else None) or EVERYWHERE
 
     def _missing(self, vantage: str | None, *, elsewhere: bool) -> str:
         if vantage is not None and vantage == self._unseen:
@@ -257,10 +273,3 @@ def _unseen_place(policy: Policy, gathered: Gathered) -> str | None:
     if not policy.limits_vantages or not places or Kind.SOCKETS in gathered.kinds:
         return None
     return places[0] if set(gathered.vantages) == {LOCAL} else None
-
-
-def _declared(piece: Piece) -> Declared:
-    observation = piece.observation
-    return Declared(
-        source=piece.source, openings=observation.openings, unknown=observation.unknown, broken=broken(piece)
-    )

@@ -38,6 +38,7 @@ class Remarks:
         self._pending: set[_Condition] = set()
         self._heard: set[_Condition] = set()
         self._unfiltered = 0
+        self._unheeded: dict[str, str] = {}
 
     def note(self, reconciled: Reconciled) -> None:
         """Take in the evidence of one subject, before its views are judged."""
@@ -45,6 +46,8 @@ class Remarks:
         self._hosts.add(reconciled.host.name)
         if reconciled.declared:
             self._kinds.add(Kind.DECLARED)
+        if any(Kind.SOCKETS in view.kinds for view in reconciled.views):
+            self._unheeded.update({piece.source: piece.unheeded for piece in reconciled.declared if piece.unheeded})
         for view in reconciled.views:
             self._kinds.update(view.kinds)
             self._vantages[view.vantage] += Kind.PROBE in view.kinds or view.vantage == LOCAL
@@ -77,6 +80,8 @@ class Remarks:
         for (rule, item, condition), subjects in sorted(self._unheard.items()):
             where = "1 host" if subjects == 1 else f"{subjects} hosts"
             yield NotAssessed(what=f"{condition} of {item} (rule {rule})", reason=f"{_NEEDS[condition]} of {where}")
+        for source, reason in sorted(self._unheeded.items()):
+            yield NotAssessed(what=f"what {source} keeps out of what listens", reason=reason)
         if self._unfiltered:
             where = "1 host" if self._unfiltered == 1 else f"{self._unfiltered} hosts"
             yield NotAssessed(

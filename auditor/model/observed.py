@@ -79,12 +79,16 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """What one piece of declared evidence says of the subject. ``broken`` says why it is not complete, if it is not."""
+    """What one piece of declared evidence says of the subject. ``broken`` says why it is not complete, if it is not.
+
+    ``unheeded``: it is a firewall's, and why it takes no listening socket out of sight, if it does not.
+    """
 
     source: str
     openings: tuple[Opening, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     broken: str | None = None
+    unheeded: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,8 @@ _COUNTERS = re.compile(r"\[\d+:\d+\]\s+")
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 _ESCAPED = re.compile(r"\\(.)")
 _IN_NAME = (("ip6tables", IPV6), ("rules.v6", IPV6), ("rules6", IPV6), ("iptables", IPV4), ("rules.v4", IPV4))
+_ENGINES = ("DOCKER", "CNI-", "NETAVARK", "KUBE-")
+"""How chains begin that engines for containers make: beside them there is a table for NAT."""
 _UNSAID = "no rules of the table 'filter' are in the file: they were left out, or nothing is filtered"
 
 
@@ -153,6 +155,9 @@ def _rules(source: SourceText, sections: Sequence[_Section], family: NetworkSet,
         for number, line, words in section.lines:
             _add(rules, table, source, number, line, words)
         rules.tables.append(table)
+    published = any(chain.startswith(_ENGINES) for one in sections for chain in one.chains)
+    if "nat" not in seen and published:
+        rules.doubt = "the table 'nat' is not in the file, and containers are published by it"
     if "filter" not in seen:
         chain = Chain(name="INPUT", hook="input", unsaid=_UNSAID, place=rules.whole)
         rules.tables.append(Table(chains={"INPUT": chain}))
