@@ -145,6 +145,7 @@ def _openings(rules: Rules, boxes: Iterable[Known]) -> Iterator[Opening]:
         before = len(ordered)
         for axis in (2, 3, 1):
             ordered = _joined(ordered, axis)
+        ordered = [(*box[:2], _anywhere(box[2]), *box[3:]) for box in ordered]
     for box in sorted(ordered, key=lambda box: _location(box[5], rules).order):
         yield _opening(box, rules)
 

@@ -94,9 +94,13 @@ def _add(rules: Rules, chain: Chain, source: SourceText, number: int, text: str)
     except ValueError:
         conditions, hint = [Unsure()], ""
     rule = Rule(
-        conditions=tuple(conditions), act=_ACTS[row["act"]], text=text, place=partial(_place, source, number), hint=hint,
+        conditions=tuple(conditions),
+        act=_ACTS[row["act"]],
+        text=text,
+        place=partial(_place, source, number),
+        hint=hint,
         names_ports=True,
-    )  # fmt: skip
+    )
     chain.rules.append(rule)
 
 
@@ -108,11 +112,10 @@ def _conditions(rules: Rules, to: str, source: str) -> tuple[list[Condition], st
     found: list[Condition] = []
     family = IPV6 if "(v6)" in to or "(v6)" in source else None
     to, source = to.replace("(v6))", ")").replace("(v6)", "").strip(), source.replace("(v6)", "").strip()
-    door = _DOOR.fullmatch(to)
-    if door is not None:
-        to = door["rest"]
+    for door in filter(None, (_DOOR.fullmatch(to), _DOOR.fullmatch(source))):
         rules.names.add(door["door"])
         found.append(Enters((door["door"],)))
+    to, source = (_DOOR.sub(r"\g<rest>", side) for side in (to, source))
     origin, _, origin_ports = source.partition(" ")
     if origin != "Anywhere":
         if _OTHER_PROTOCOL.fullmatch(origin):
@@ -121,8 +124,8 @@ def _conditions(rules: Rules, to: str, source: str) -> tuple[list[Condition], st
             origin_ports = origin
         else:
             found.append(Within("sources", networks(origin.partition("/tcp")[0].partition("/udp")[0])))
-    if origin_ports and not origin_ports.startswith("on "):
-        if (ports := _PORTS.fullmatch(origin_ports.partition(" on ")[0])) is None:
+    if origin_ports:
+        if (ports := _PORTS.fullmatch(origin_ports)) is None:
             raise ValueError(origin_ports)
         found.append(Within("origins", port_numbers(ports["numbers"])))
     hint = _destination(to, found)
