@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from auditor.collect.sockets.processes import user_name
@@ -70,39 +71,31 @@ def _socket(
     if len(group) > 1:
         oldest = min((each for each in group if each), key=lambda each: (each.started, each.pid), default=None)
     port = Port(entry.protocol, entry.number)
-    client = entry.protocol is Protocol.UDP and port in table.handed_out
-    interface = table.interfaces.get(entry.interface)
-    if oldest is None:
-        return Socket(
-            port=port,
-            address=address,
-            scope=_scope(entry),
-            user=named(entry.uid),
-            netns=netns,
-            interface=interface,
-            dual_stack=bool(entry.dual),
-            shared_by=len(group),
-            client=client,
-        )
+    proxy = oldest.proxy if oldest else None
     return Socket(
         port=port,
         address=address,
         scope=_scope(entry),
-        process=oldest.name,
-        pid=oldest.pid,
-        user=named(oldest.uid),
+        process=oldest.name if oldest else None,
+        pid=oldest.pid if oldest else None,
+        user=named(oldest.uid if oldest else entry.uid),
         netns=netns,
-        interface=interface,
+        interface=table.interfaces.get(entry.interface) if entry.interface else None,
         dual_stack=bool(entry.dual),
         shared_by=len(group),
-        client=client,
-        unit=oldest.unit,
-        container=(oldest.proxy.container if oldest.proxy else None) or oldest.container,
-        forwards=oldest.proxy.forwards.get(port) if oldest.proxy else None,
+        client=entry.protocol is Protocol.UDP and port in table.handed_out,
+        unit=oldest.unit if oldest else None,
+        container=((proxy.container if proxy else None) or oldest.container) if oldest else None,
+        forwards=proxy.forwards.get(port) if proxy else None,
     )
 
 
+@lru_cache(maxsize=4096)
+def _inner(address: Address) -> bool:
+    return address in LOOPBACK
+
+
 def _scope(entry: Entry) -> Scope:
-    if entry.interface == _LOOPBACK_DEVICE or entry.address in LOOPBACK:
+    if entry.interface == _LOOPBACK_DEVICE or _inner(entry.address):
         return Scope.LOOPBACK
     return Scope.NETWORK
