@@ -272,6 +272,21 @@ class TestBesideOtherTools:
             (each.port.protocol.value, ss_address(each), each.port.number, each.pid, each.shared_by) for each in mine
         } == theirs
 
+    def test_ss_lists_the_same_of_thousands_of_sockets(self):
+        many = [
+            v4(port, "127.0.0.1", kind=kind) for port in range(5000, 6000) for kind in ("SOCK_STREAM", "SOCK_DGRAM")
+        ]
+        with zoo(*many, name="crowd"):
+            listed = subprocess.run(["ss", "-H", "-tulnp"], check=True, capture_output=True, text=True).stdout
+            mine = [
+                (each.port.protocol.value, f"{ss_address(each)}:{each.port.number}", each.pid)
+                for each in reported(all_namespaces=False)
+            ]
+        rows = [line.split() for line in listed.splitlines()]
+        theirs = [(row[0], row[4], int(re.search(r"pid=(\d+)", row[6])[1])) for row in rows]
+        assert len(theirs) >= 2000
+        assert sorted(mine) == sorted(theirs)
+
     def test_psutil_lists_the_same_ports_and_holders(self):
         import psutil
 
