@@ -9,7 +9,7 @@ from auditor.findings.making import Draft, expired_at, listed, live_exception, p
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditor.model.evidence import ServiceSeen
+    from auditor.model.evidence import ServiceSeen, Socket
     from auditor.model.expectation import Clause
     from auditor.model.location import Location
     from auditor.model.observed import AtAddress, View
@@ -64,7 +64,7 @@ class Scene:
             exception=live_exception(self.view.expectation, port),
             expired=tuple(dict.fromkeys(item.exception for item in expired if item.exception)),
             service=listed(plain(one.service) for one in self._services(port)),
-            process=listed(self._processes(port)),
+            process=listed(map(_holder, self._holders(port))),
             evidence=self._sources(port),
         )
 
@@ -136,13 +136,28 @@ class Scene:
         return (one for one in found if one.port == port and one.method == "probed")
 
     def _processes(self, port: Port) -> Iterator[str]:
+        return (plain(one.process) for one in self._holders(port) if one.process)
+
+    def _holders(self, port: Port) -> Iterator[Socket]:
         sockets = (*self.view.sockets, *self.view.inner) if port not in self.view.open else self.view.sockets
-        return (plain(one.process) for one in sockets if one.port == port and one.process)
+        return (one for one in sockets if one.port == port and (one.process or one.forwards))
 
     def _sources(self, port: Port | None) -> tuple[str, ...]:
         probes = [source for at in self.view.at if port is None or self._speaks(at, port) for source in at.sources]
         listens = port is None or any(one.port == port for one in self.view.sockets) or not probes
         return tuple(dict.fromkeys((*probes, *(self.view.table_sources if listens else ()))))
+
+
+def _holder(one: Socket) -> str:
+    """``redis-server (unit redis-server.service)``, ``address translation (NAT) to 172.17.0.2:80``: who, and whose."""
+    whose = f"unit {one.unit}" if one.unit else ""
+    if one.container:
+        whose = f"container {one.container}"
+    name = "address translation (NAT)" if one.nat else one.process or "an unseen process"
+    behind = f" to {one.forwards}" if one.forwards else ""
+    if one.nat and one.process:
+        behind += f", {one.process}"
+    return plain(f"{name}{behind}" + (f" ({whose})" if whose else ""))
 
 
 def ranges(ports: PortSet) -> str:

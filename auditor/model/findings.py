@@ -66,7 +66,8 @@ class Finding:
     ``host`` is None for findings of the policy itself (housekeeping). ``member`` is the address inside a host that is
     declared as a network, and part of the identity; ``address`` is where it was seen, for people: one address or
     several joined by ``, ``. ``message`` is one line; ``expected`` and ``actual`` are short phrases; ``help`` says
-    what to do. ``service``, ``process`` are what answers there, where known; ``evidence`` names the sources.
+    what to do. ``service``, ``process`` are what answers there, where known,
+    the latter with its unit or container; ``evidence`` names the sources.
     ``fingerprint`` is the lower-case hex SHA-256 over check, policy name, host (with member), vantage and port.
     """
 
