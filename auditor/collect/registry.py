@@ -15,6 +15,7 @@ from auditor.collect.scanners import SCANNERS, is_masscan_xml
 from auditor.errors import EvidenceError, UsageError
 from auditor.files.spare import PARTIAL
 from auditor.model.evidence import Kind
+from auditor.model.location import STDIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,7 +48,7 @@ def open_evidence(
     :raises EvidenceError: missing, a folder, unreadable, empty, of no known kind, or broken where it begins.
     :raises UsageError: the evidence says that it was seen from another vantage, or that other ports were asked.
     """
-    source = "standard input" if path == _STDIN else path
+    source = STDIN if path == _STDIN else path
     real, spooled = _seekable(path, source)
     try:
         known = _recognised(real, source)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from auditor.model.location import STDIN
+
 
 def repository_root(start: Path) -> Path:
     """Return the nearest folder at or above ``start`` that holds ``.git``, else ``start``; symlinks are resolved."""
@@ -15,9 +17,9 @@ def below(root: Path, name: str) -> str:
     """Return a file's name relative to ``root``, with ``/``; absolute where the file lies outside it.
 
     ``name`` is relative to the working folder; symlinks in it are resolved, as code scanning asks. ``pack:NAME``,
-    ``live`` and ``-`` are no files and stay as they are.
+    ``live``, ``-`` and standard input are no files and stay as they are.
     """
-    if name in {"", "-", "live"} or name.startswith("pack:"):
+    if name in {"", "-", "live", STDIN} or name.startswith("pack:"):
         return name
     path = Path(name).resolve()
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()

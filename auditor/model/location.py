@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+STDIN = "standard input"
+"""What stands in a file's place where the text came through a pipe: no report can point into it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import ReportError
+from auditor.model.location import STDIN
 from auditor.report import wording
 from auditor.report.escape import one_line
 
@@ -44,7 +45,9 @@ def pinned(finding: Finding, main: str, options: ReportOptions) -> tuple[_Physic
 
 def inside(file: str) -> bool:
     """Whether a file named relative to the repository's root stays inside it."""
-    return bool(file) and not file.startswith(("/", wording.PACK)) and ".." not in file.split("/")
+    if not file or file == STDIN:
+        return False
+    return not file.startswith(("/", wording.PACK)) and ".." not in file.split("/")
 
 
 def physical(location: Location) -> _Physical:

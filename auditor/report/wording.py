@@ -10,6 +10,7 @@ from posixpath import normpath, relpath
 from typing import TYPE_CHECKING
 
 from auditor.model.findings import Status
+from auditor.model.location import STDIN
 from auditor.model.policy import Severity
 from auditor.model.ports import Protocol
 from auditor.report.escape import one_line
@@ -28,7 +29,7 @@ LIVE = "live"
 PACK = "pack:"
 """How the names of policies that ship with the auditor begin."""
 
-NO_FILES = frozenset({"", "-", LIVE})
+NO_FILES = frozenset({"", "-", LIVE, STDIN})
 
 _IRREGULAR = {"address": "addresses"}
 

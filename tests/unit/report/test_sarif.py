@@ -12,7 +12,7 @@ from auditor.errors import ExitCode, ReportError
 from auditor.findings.catalogue import CHECKS
 from auditor.model.evidence import Completion, Kind, Origin
 from auditor.model.findings import EvidenceUsed, Verdict
-from auditor.model.location import Location
+from auditor.model.location import STDIN, Location
 from auditor.model.policy import Severity
 from auditor.report.options import DEFAULTS, ReportOptions
 from auditor.report.sarif import MOST_RESULTS, render
@@ -213,8 +213,9 @@ def test_what_a_policy_extends_from_outside_is_shown_at_the_policy_that_extends_
     assert f"Policy: {location}." in result["message"]["text"]
 
 
-def test_an_opener_outside_gives_way_to_the_policy():
-    (result,) = results(audits.audit_of([audits.finding(source_location=OUTSIDE)]))
+@pytest.mark.parametrize("opener", [OUTSIDE, Location(file=STDIN, line=13, column=17)], ids=["a file", "a pipe"])
+def test_an_opener_outside_gives_way_to_the_policy(opener):
+    (result,) = results(audits.audit_of([audits.finding(source_location=opener)]))
     assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "exposure.yaml"
     assert "relatedLocations" not in result
 

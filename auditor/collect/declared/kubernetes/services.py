@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NODE_PORTS = (30000, 32767)
 """Default of ``kube-apiserver --service-node-port-range``."""
 MOST_ADDRESSES = 64
+_DNS_NAMES = "external-dns.alpha.kubernetes.io/hostname"
 _TYPES = (None, "", "ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
 _ASKED_ADDRESSES = (
     "metallb.io/loadBalancerIPs",
@@ -115,7 +116,9 @@ def _open_ports(face: Face, resource: Resource, spec: Node) -> None:
 def _addresses(resource: Resource, spec: Node) -> tuple[list[str], list[str]]:
     """Give the addresses and the names that a load balancer has, or has been asked for."""
     given = few(resource.root.get("status", "loadBalancer", "ingress"))
+    wanted = (resource.annotations.get(_DNS_NAMES).text or "").split(",")[:MOST_ADDRESSES]
     names = [name for entry in given if (name := entry.get("hostname").text)]
+    names += [name.strip() for name in wanted if name.strip()]
     texts = [entry.get("ip").text for entry in given] or [spec.get("loadBalancerIP").text]
     if not any(texts):
         asked = (resource.annotations.get(key).text or "" for key in _ASKED_ADDRESSES)

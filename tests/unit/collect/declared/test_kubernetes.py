@@ -177,6 +177,7 @@ def test_external_addresses_open_the_ports_of_any_service_at_these_addresses():
         ("status: {loadBalancer: {ingress: [{ip: 203.0.113.5}, {ip: 203.0.113.6}]}}", "{}",
          ["203.0.113.5", "203.0.113.6"], ()),
         ("status: {loadBalancer: {ingress: [{hostname: lb-7.cloud.example}]}}", "{}", [None], ("lb-7.cloud.example",)),
+        ("", "{external-dns.alpha.kubernetes.io/hostname: 'a.example, b.example'}", [None], ("a.example", "b.example")),
         ("", "{metallb.io/loadBalancerIPs: '203.0.113.8,2001:db8::8'}", ["203.0.113.8", "2001:db8::8"], ()),
     ],
 )  # fmt: skip
