@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _MOST_FILES = 300
 _DEEPEST = 8
 _RULES = {"ingress", "allow", "security_rule", "content"}
+_ASIDE = ("destination", "egress", "security_rule", "ingress", "source_port", "description", "name", "network")
+"""Keys under which networks are not who gets in, or not of one rule."""
 _NUMBERS = ("from_port", "to_port", "destination_port_range", "priority")
 
 
@@ -52,6 +54,8 @@ class Origins:
     def located(self, rule: Access) -> Access:
         """Return the rule with its place."""
         path = rule.path
+        if not path:
+            return rule
         entry = _value(self._document.data, path)
         resource = next(
             (self._resources[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self._resources), None
@@ -60,6 +64,17 @@ class Origins:
         written = None if resource is None else self._written(resource, entry, literal)
         place = written or self._document.location((*path, *(literal[0] if literal else ())))
         return replace(rule, location=place)
+
+    def mentions(self, resource: Resource, word: str) -> bool | None:
+        """Whether the block of a resource beside the plan says a word; None: it is not there."""
+        folder = self._module_folder(resource)
+        found = self._blocks_in(folder).get((resource.type, resource.name), []) if folder else []
+        words = re.compile(rf"\b{re.escape(word)}\b")
+        return (
+            any(file.blocks.says(file.source.text, words, block) is not None for file, block in found)
+            if found
+            else None
+        )
 
     def _written(
         self, resource: Resource, entry: Any, literal: tuple[tuple[str | int, ...], str] | None
@@ -167,7 +182,7 @@ def _texts(value: Any, path: tuple[str | int, ...], depth: int) -> Iterator[tupl
         yield path, value
     elif depth < _DEEPEST and isinstance(value, dict):
         for key, inner in value.items():
-            if not (isinstance(key, str) and key.startswith(("destination", "egress", "security_rule", "ingress"))):
+            if not (isinstance(key, str) and key.startswith(_ASIDE)):
                 yield from _texts(inner, (*path, key), depth + 1)
     elif depth < _DEEPEST and isinstance(value, list):
         for at, inner in enumerate(value):

@@ -9,6 +9,8 @@ from auditor.collect.declared.infrastructure.plan import is_plan, plan_of
 from auditor.collect.declared.infrastructure.references import References
 from auditor.collect.declared.infrastructure.subject import Subject, observations
 from auditor.collect.declared.infrastructure.terraform_aws import AwsGroups
+from auditor.collect.declared.infrastructure.terraform_azure import AzureGroups
+from auditor.collect.declared.infrastructure.terraform_google import GoogleFirewalls
 from auditor.errors import EvidenceError
 from auditor.files.documents import read_documents
 
@@ -29,10 +31,14 @@ def parse(source: SourceText) -> Iterator[Observation]:
         raise EvidenceError(f"{source.file}: this is no plan or state in JSON: write it with 'terraform show -json'")
     plan = plan_of(document.data)
     references = References(plan)
-    subjects = list(AwsGroups(plan, references).subjects())
+    origins = Origins(plan, document)
+    subjects = [
+        *AwsGroups(plan, references, origins).subjects(),
+        *GoogleFirewalls(plan, references).subjects(),
+        *AzureGroups(plan, references, origins).subjects(),
+    ]
     if plan.doubts:
         subjects.append(Subject(name="plan", doubts=plan.doubts))
-    origins = Origins(plan, document)
     for subject in subjects:
         subject.rules = [origins.located(rule) for rule in subject.rules]
     yield from observations(subjects)

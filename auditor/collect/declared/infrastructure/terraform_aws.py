@@ -14,6 +14,7 @@ from auditor.model.network import NOWHERE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from auditor.collect.declared.infrastructure.origin import Origins
     from auditor.collect.declared.infrastructure.plan import Path, Plan, Resource
     from auditor.collect.declared.infrastructure.references import Meant, References
     from auditor.model.network import NetworkSet
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 GROUPS = ("aws_security_group", "aws_default_security_group")
 _RULE = "aws_security_group_rule"
 _INGRESS = "aws_vpc_security_group_ingress_rule"
+_EGRESS = "aws_vpc_security_group_egress_rule"
 _ATTACHMENTS = ("aws_network_interface_sg_attachment", "aws_vpc_security_group_vpc_association")
 _LISTS = ("aws_ec2_managed_prefix_list", "aws_prefix_list")
-_NO_CARRIERS = {*GROUPS, _RULE, _INGRESS, "aws_vpc_security_group_egress_rule", *_ATTACHMENTS, "aws_emr_cluster"}
+_NO_CARRIERS = {*GROUPS, _RULE, _INGRESS, _EGRESS, *_ATTACHMENTS, "aws_emr_cluster"}
 _ATTRIBUTES = {"vpc_security_group_ids", "security_group_ids", "security_groups", "security_group_id"}
 _ADDRESSES = (
     "public_ip",
@@ -41,9 +43,11 @@ _DEEPEST = 6
 class AwsGroups:
     """The security groups of one plan."""
 
-    def __init__(self, plan: Plan, references: References) -> None:
+    def __init__(self, plan: Plan, references: References, origins: Origins) -> None:
         self._plan = plan
         self._references = references
+        self._origins = origins
+        self._managed: set[str] = set()
         self._groups = {one.address: one for one in plan.of(*GROUPS)}
         self._by_id: dict[str, list[Resource]] = defaultdict(list)
         for group in self._groups.values():
@@ -59,9 +63,9 @@ class AwsGroups:
 
         A rule whose group the plan does not tell stands by itself, too.
         """
+        yield from self._sort_rules()
         for group in self._groups.values():
             self._rules[group.address] += self._inline(group, self._doubts[group.address])
-        yield from self._sort_rules()
         attached: set[str] = set()
         for carrier, groups, doubt in self._carriers():
             attached.update(group.address for group in groups)
@@ -72,20 +76,28 @@ class AwsGroups:
 
     def _sort_rules(self) -> Iterator[Subject]:
         """Give rules that are resources to their groups, and those without one of their own back."""
-        for one in self._plan.of(_RULE, _INGRESS):
-            if one.type == _RULE and one.get("type") == "egress":
+        for one in self._plan.of(_RULE, _INGRESS, _EGRESS):
+            owners = self._owners(one)
+            self._managed.update(owner.address for owner in owners)
+            if one.type == _EGRESS or (one.type == _RULE and one.get("type") == "egress"):
                 continue
-            access, owners = self._separate(one), self._owners(one)
+            access = self._separate(one)
             for owner in owners:
                 self._rules[owner.address].append(access)
             if not owners:
                 yield self._ownerless(one, access)
 
     def _inline(self, group: Resource, doubts: list[str]) -> Iterator[Access]:
+        """Yield the rules in a group's own block.
+
+        Where it has none, a plan calls the list known only after apply, and it has no expressions for blocks that come
+        by ``dynamic``: the two look alike. A group has rules of its own or as resources, never both; and the
+        configuration beside the plan tells.
+        """
         ingress, known = group.items("ingress")
         if not known:
-            if group.is_set("ingress"):
-                doubts.append(f"the ingress rules of {group.address} are {LATER}")
+            if group.address not in self._managed and self._origins.mentions(group, "ingress") is not False:
+                doubts.append(f"the ingress rules of {group.address} are {LATER}, or it has none")
             return
         gone = self._removed_from(group)
         for at, entry in enumerate(ingress):

@@ -89,17 +89,31 @@ def test_what_is_known_only_after_apply_is_unverified(tmp_path, unknown, ports, 
     assert doubts(seen) == [("aws_security_group.web", ports, f"aws_security_group.web: {reason}")]
 
 
-def test_ingress_that_is_computed_as_a_whole_is_unverified(tmp_path):
-    seen = read(tmp_path, plan(group("web", None, unknown={"ingress": True}, config={"ingress": {"references": []}})))
-    assert doubts(seen) == [
-        ("aws_security_group.web", "", "the ingress rules of aws_security_group.web are known only after apply")
-    ]
+UNSAID = (
+    "aws_security_group.web",
+    "",
+    "the ingress rules of aws_security_group.web are known only after apply, or it has none",
+)
 
 
-def test_a_new_group_without_ingress_blocks_lets_nobody_in_by_itself(tmp_path):
-    """Terraform calls ``ingress`` of such a group known only after apply; rules come as resources of their own."""
-    seen = read(tmp_path, plan(group("web", None, unknown={"ingress": True}, config={})))
-    assert (said(seen), doubts(seen)) == ([], [])
+def test_ingress_that_is_known_only_after_apply_as_a_whole_is_unverified(tmp_path):
+    web = group("web", None, unknown={"ingress": True}, config={})
+    assert doubts(read(tmp_path, plan(web))) == [UNSAID]
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ("  egress {}\n  # ingress: none\n", []),
+        ('  dynamic "ingress" {\n    for_each = local.rules\n    content {}\n  }\n', [UNSAID]),
+    ],
+)
+def test_the_configuration_beside_the_plan_tells_whether_a_group_has_ingress_at_all(
+    tmp_path, monkeypatch, block, expected
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main.tf").write_text(f'resource "aws_security_group" "web" {{\n{block}}}\n')
+    assert doubts(read(Path(), plan(group("web", None, unknown={"ingress": True}, config={})))) == expected
 
 
 @pytest.mark.parametrize("form", [rule, aws_rule])
