@@ -77,6 +77,8 @@ class _Builder:
         self._tables: dict[tuple[str, str], Table] = {}
         self._sets: dict[tuple[str, str], dict[str, list[Any] | None]] = {}
         self._dormant: set[tuple[str, str]] = set()
+        self._flagged: set[tuple[str, str]] = set()
+        """Tables with a flag in whose place nft 1.0.6 prints their name: dormant, or not."""
 
     def built(self, entries: list[Entry]) -> Rules:
         for kind in ("table", "set", "map", "element", "chain", "rule"):
@@ -96,7 +98,10 @@ class _Builder:
         if key[0] not in _FAMILIES:
             return
         flags = table.get("flags", ())
-        if "dormant" in ((flags,) if isinstance(flags, str) else flags):
+        flags = (flags,) if isinstance(flags, str) else flags
+        if key[1] in flags:
+            self._flagged.add(key)
+        elif "dormant" in flags:
             self._dormant.add(key)
             return
         self._tables.setdefault(key, Table())
@@ -135,6 +140,9 @@ class _Builder:
                 devices = found.get("dev", ())
                 chain.doors = frozenset([devices] if isinstance(devices, str) else map(str, devices))
                 self._rules.names |= chain.doors
+            if key in self._flagged:
+                asleep = f"table {key[0]} {key[1]}: dormant, or not: this version of nft prints its name instead"
+                chain.rules.insert(0, Rule(conditions=(Unsure(),), act=Act.ACCEPT, text=asleep, place=chain.place))
 
     def _rule(self, found: dict[str, Any], path: tuple[str | int, ...]) -> None:
         key = (str(found["family"]), str(found["table"]))

@@ -88,6 +88,12 @@ def test_a_dormant_table_does_nothing():
     assert let(flags=["dormant"]) == [("1-65535/tcp,1-65535/udp", None)]
 
 
+def test_a_flag_that_nft_prints_as_the_name_of_the_table_leaves_open_whether_it_is_dormant():
+    ((ports, reason),) = undecided("nft_json", listing(flags=["f"]))
+    assert ports == "1-65535/tcp,1-65535/udp"
+    assert "dormant, or not" in reason
+
+
 def test_a_family_that_no_table_speaks_of_is_not_filtered():
     found = let([dport(22), ACCEPT], chain={**INPUT, "family": "ip"})
     assert found == [("1-65535/tcp,1-65535/udp", "::/0"), ("22/tcp", "0.0.0.0/0")]
