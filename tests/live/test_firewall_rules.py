@@ -34,7 +34,7 @@ def knock(addresses, patience):
     trials = {}
     for address, port in addresses:
         trial = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-        trial.setblocking(False)
+        trial.settimeout(0)
         trial.connect_ex((address, port))
         trials[trial] = (address, port)
     answered, end = set(), time.monotonic() + patience
