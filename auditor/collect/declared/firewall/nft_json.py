@@ -86,7 +86,7 @@ class _Builder:
                 if isinstance(found := entry.get(kind), dict):
                     try:
                         getattr(self, f"_{kind}")(found, (*path, kind))
-                    except (KeyError, TypeError, ValueError) as error:
+                    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
                         place = self._locate((*path, kind))
                         message = f"{place}: this {kind} is not of the form that nft prints: {error!s:.60}"
                         raise EvidenceError(message) from None
