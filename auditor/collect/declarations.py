@@ -72,6 +72,19 @@ def _begins(form: str) -> Callable[[Head], bool]:
     return asked
 
 
+def listed_for_people(text: str) -> str | None:
+    """Say what to give instead of what a tool for firewalls prints for people, if a file looks like that."""
+    from auditor.collect.declared.firewall import beginning
+
+    if beginning.is_iptables_list(text):
+        return (
+            "it is iptables' listing for people, which leaves out tables and interfaces: give what iptables-save prints"
+        )
+    if beginning.is_nft_text(text):
+        return "these are rules of nft in text: give what 'nft -j list ruleset' prints"
+    return None
+
+
 DECLARATIONS: tuple[Format, ...] = (
     declared("nft JSON", "firewall.nft_json", _begins("nft_json")),
     declared("ufw", "firewall.ufw", _begins("ufw")),

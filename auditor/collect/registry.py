@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from auditor.collect.declarations import DECLARATIONS
+from auditor.collect.declarations import DECLARATIONS, listed_for_people
 from auditor.collect.format import Format, Head
 from auditor.collect.scanners import SCANNERS, is_masscan_xml
 from auditor.errors import EvidenceError, UsageError
@@ -256,7 +256,7 @@ def _is_nmap_xml(head: Head) -> bool:
     return head.text.startswith("<") and _NMAP.search(head.text) is not None and not is_masscan_xml(head.text)
 
 
-def _hint(head: Head) -> str:
+def _hint(head: Head) -> str:  # noqa: PLR0911 - a line a kind
     """Say what a file that is no evidence looks like, where that is plain."""
     if b"\0" in head.data[:1024]:
         return " (it is binary)"
@@ -266,6 +266,8 @@ def _hint(head: Head) -> str:
         return " (it is an empty list, and does not say who found nothing)"
     if _NMAP_TEXT.search(head.text):
         return " (it is nmap's output for people: use -oX)"
+    if firewall := listed_for_people(head.text):
+        return f" ({firewall})"
     if _POLICY.search(head.text):
         return " (it looks like a policy, which comes first on the command line)"
     return ""

@@ -105,3 +105,16 @@ def test_a_kernel_with_the_rules_let_in_what_we_say(name):
             for low, high in PortSet.parse(",".join(ranges)).ranges():
                 for port in {low, (low + high) // 2, high}:
                     assert verdict(seen, port, target, source) in (state in ("open", "closed"), None), (key, port)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "says"),
+    [("iptables-L/**/iptables-*.out", "iptables-save"), ("own-lab/*/*iptables-L-n-v.txt", "iptables-save"),
+     ("own-lab/*/*nft*.txt", "nft -j"), ("nft-text/**/*.ref", "nft -j")],
+)  # fmt: skip
+def test_listings_for_people_are_refused_with_what_to_give_instead(pattern, says):
+    found = sorted(CORPUS.glob(pattern))
+    assert found
+    for path in found:
+        with pytest.raises(EvidenceError, match=says):
+            of(path)

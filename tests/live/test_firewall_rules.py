@@ -1,8 +1,10 @@
 """What we say of rules is what the kernel does with them: random rule sets, loaded and knocked at from elsewhere."""
 
 import json
+import os
 import random
 import select
+import shutil
 import socket
 import time
 
@@ -125,8 +127,10 @@ def nft_rules(dice):
 
 @pytest.fixture(scope="module")
 def lab():
-    if missing := Lab.needs():
+    missing = Lab.needs() or ("" if shutil.which("iptables-restore") else "iptables is not installed")
+    if missing and os.environ.get("CI") != "true":
         pytest.skip(missing)
+    assert not missing
     with Lab() as made:
         yield made
 
