@@ -17,7 +17,10 @@ def check(
     policy: Annotated[str, typer.Argument(metavar="POLICY", help="The policy.")] = DEFAULT_POLICY,
     evidence: Annotated[
         list[str] | None,
-        typer.Argument(metavar="EVIDENCE...", help="Evidence files of any kind; without them, a live scan."),
+        typer.Argument(
+            metavar="EVIDENCE...",
+            help="Evidence files of any kind, or docker: or podman: for the engine here; without them, a live scan.",
+        ),
     ] = None,
     sockets: Annotated[bool, typer.Option("--sockets", help="Judge what listens on this machine; no scan.")] = False,
     ssh: Annotated[

@@ -37,6 +37,12 @@ def _is_compose(head: Head) -> bool:
     return looks_like(head.text, head.path)
 
 
+def _is_engine(head: Head) -> bool:
+    from auditor.collect.declared.engine.file import looks_like
+
+    return looks_like(head.text)
+
+
 def _open_compose(path: str, source: str) -> Evidence:
     from auditor.collect.declared.compose.evidence import ComposeFile
 
@@ -94,5 +100,6 @@ DECLARATIONS: tuple[Format, ...] = (
     declared("AWS security groups", "infrastructure.aws_listing", _is_aws_listing),
     declared("Kubernetes", "kubernetes.file", _is_kubernetes),
     Format(name="compose", matches=_is_compose, open=_open_compose),
+    declared("container engine", "engine.file", _is_engine),
 )
 """What engines, orchestrators, plans and firewalls are given. Each must be sure of itself."""

@@ -29,6 +29,8 @@ _HEAD = 64 * 1024
 """How much of a file's beginning is looked at: nmap puts its whole command line before its first element."""
 
 _STDIN = "-"
+ENGINES = ("docker:", "podman:", "unix://")
+"""How arguments begin that name a container engine on this machine, and no file."""
 
 
 def open_evidence(
@@ -39,7 +41,7 @@ def open_evidence(
     asked: PortSet | None = None,
     taken: datetime | None = None,
 ) -> Given:
-    """Open a file of any known kind; ``-`` is standard input.
+    """Open a file of any known kind, or ask a container engine; ``-`` is standard input.
 
     :param vantage: where probe evidence that does not say so itself was seen from.
     :param host: the host of evidence that names none.
@@ -48,6 +50,8 @@ def open_evidence(
     :raises EvidenceError: missing, a folder, unreadable, empty, of no known kind, or broken where it begins.
     :raises UsageError: the evidence says that it was seen from another vantage, or that other ports were asked.
     """
+    if path.startswith(ENGINES):
+        return Given(_open_engine(path), vantage=vantage, host=host)
     source = STDIN if path == _STDIN else path
     real, spooled = _seekable(path, source)
     try:
@@ -81,6 +85,12 @@ def open_all(
     for index, one in enumerate(opened):
         any(earlier.absorb(one) for earlier in opened[:index])
     return opened
+
+
+def _open_engine(name: str) -> Evidence:
+    from auditor.collect.declared.engine.live import Engine
+
+    return Engine(name)
 
 
 def _recognised(real: str, source: str) -> Format:

@@ -17,9 +17,9 @@ def below(root: Path, name: str) -> str:
     """Return a file's name relative to ``root``, with ``/``; absolute where the file lies outside it.
 
     ``name`` is relative to the working folder; symlinks in it are resolved, as code scanning asks. ``pack:NAME``,
-    ``live``, ``-`` and standard input are no files and stay as they are.
+    ``unix://SOCKET``, ``live``, ``-`` and standard input are no files and stay as they are.
     """
-    if name in {"", "-", "live", STDIN} or name.startswith("pack:"):
+    if name in {"", "-", "live", STDIN} or name.startswith(("pack:", "unix://")):
         return name
     path = Path(name).resolve()
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()

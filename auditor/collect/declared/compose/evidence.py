@@ -15,6 +15,7 @@ from auditor.collect.declared.compose.exposure import exposure
 from auditor.collect.declared.compose.loader import Folder, Input, Loader, Scope
 from auditor.collect.declared.compose.node import RefusedError
 from auditor.collect.declared.compose.variables import blank
+from auditor.collect.declared.publishing import machine
 from auditor.errors import EvidenceError
 from auditor.model.evidence import Completion, Kind, Observation, Origin
 
@@ -137,12 +138,10 @@ def _profiles(variables: Mapping[str, str]) -> frozenset[str] | None:
 
 def _names(model: Model, variables: Mapping[str, str], folder: Folder) -> tuple[str, ...]:
     """Say what the evidence may be called in a policy: ``compose:NAME`` of the project, and this machine's name."""
-    import socket
-
     try:
         written = blank(model.name.text()) if model.name else ""
     except RefusedError:
         written = ""
     name = variables.get("COMPOSE_PROJECT_NAME") or written or folder.path.resolve().name
     plain = _NOT_IN_NAMES.sub("", name.lower()).lstrip("_-")
-    return tuple(filter(None, (f"compose:{plain}" if plain else "", socket.gethostname())))
+    return (*((f"compose:{plain}",) if plain else ()), *machine())
