@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -70,3 +71,16 @@ def test_every_pack_is_used_by_an_example() -> None:
     packs = {path.stem for path in (ROOT / "policies").glob("*.yaml")}
     policies = "\n".join(path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*/*.yaml"))
     assert {pack for pack in packs if f"pack:{pack}" not in policies} == set()
+
+
+def test_the_security_group_example_passes_with_narrow_sources_and_points_at_the_open_one(tmp_path: Path) -> None:
+    case = EXAMPLES / "terraform-open-security-group"
+    _, reports = run_case(case, tmp_path)
+    (run,) = json.loads(reports["expected.sarif"])["runs"]
+    places = [one["locations"][0]["physicalLocation"] for one in run["results"]]
+    line = (case / "main.tf").read_text("utf-8").splitlines()[places[0]["region"]["startLine"] - 1]
+    assert [place["artifactLocation"]["uri"] for place in places] == ["main.tf"]
+    assert line.split() == ["cidr_ipv4", "=", '"0.0.0.0/0"', "#", "only", "for", "today"]
+    auditor = Path(sys.executable).with_name("auditor")
+    command = [auditor, "check", "exposure.yaml", "narrow/plan.json", "--now", "2026-11-20T09:00:00Z"]
+    assert subprocess.run(command, cwd=tmp_path / case.name, env=KEPT, capture_output=True, check=False).returncode == 0
