@@ -15,7 +15,8 @@ from tests.unit.collect.declared.plans import group, ingress, instance, plan
 
 KEYS = st.sampled_from([
     "resource_changes", "planned_values", "configuration", "root_module", "module_calls", "resources", "address",
-    "type", "name", "mode", "change", "actions", "after", "after_unknown", "before", "ingress", "security_rule", "allow",
+    "type", "name", "mode",
+    "change", "actions", "after", "after_unknown", "before", "ingress", "security_rule", "allow",
     "protocol", "from_port", "ports", "cidr_blocks", "source_ranges", "security_group_id", "vpc_security_group_ids",
     "references", "expressions", "Resources", "Properties", "Type", "SecurityGroupIngress", "CidrIp", "Ref", "Fn::If",
     "Fn::Sub", "Fn::Join", "Fn::FindInMap", "Parameters", "Conditions", "Default", "SecurityGroups", "IpPermissions",
