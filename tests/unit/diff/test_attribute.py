@@ -100,3 +100,14 @@ def test_every_address_has_one_answer_whatever_it_is_called(address):
         assert isinstance(forged, Unattributed)
     else:
         assert forged == bare
+
+
+def test_what_a_file_declares_of_no_host_is_the_only_hosts():
+    alone = policy_of("version: 1\nhosts: {only: 192.0.2.10}\nrules: [{hosts: only, allow: [22]}]\n")
+    declared = Origin(kind=Kind.DECLARED, source="compose.yaml")
+    for names in ((), ("compose:shop", "runner-17")):
+        assert Attribution(alone).subject_of(Observation(names=names), declared).host.name == "only"
+    with pytest.raises(UsageError, match="--host NAME"):
+        whose(origin=declared, names=("compose:shop",))
+    with pytest.raises(UsageError, match="--host NAME"):
+        Attribution(alone).subject_of(Observation(), TABLE)
