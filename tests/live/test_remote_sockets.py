@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,12 +103,17 @@ def ends(sockets) -> set:
     return {(str(each.port), each.address, each.interface, each.dual_stack, each.client) for each in sockets}
 
 
+def settled(sockets) -> set:
+    """The sockets with each listener of an SSH server held once: a login holds it for a moment, too."""
+    return {replace(each, shared_by=1) if each.process == "sshd" else each for each in sockets}
+
+
 @pytest.mark.parametrize("name", ["root", "agent", "far", "jumped", "sudo"])
 def test_a_login_as_root_shows_what_the_reader_of_this_machine_shows(fleet, name):
     seen = fleet["seen"][name]
     assert (seen.asked, seen.unknown) == (ALL_TCP | ALL_UDP, ())
     assert len(seen.sockets) > 15
-    assert set(seen.sockets) == set(fleet["own"].sockets)
+    assert settled(seen.sockets) == settled(fleet["own"].sockets)
     assert seen.names == (), "what the host calls itself is no name of a host that is known"
 
 
@@ -117,8 +123,8 @@ def test_it_is_what_ss_prints_there(fleet, tmp_path):
     (printed,) = open_evidence(str(path))
     seen = [one for one in fleet["seen"]["root"].sockets if one.netns is None]
     assert ends(seen) == ends(printed.sockets)
-    assert {(one.port, one.pid, one.shared_by) for one in seen} == {
-        (one.port, one.pid, one.shared_by) for one in printed.sockets
+    assert {(one.port, one.pid, one.shared_by) for one in settled(seen)} == {
+        (one.port, one.pid, one.shared_by) for one in settled(printed.sockets)
     }
 
 
