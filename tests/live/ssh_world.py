@@ -46,7 +46,9 @@ def unfit() -> str:
 
 def missing() -> str:
     """The programs that are not installed; '' for none."""
-    return ", ".join(name for name in ("ssh", "sshd", "ssh-agent", "ssh-keygen", "sudo", "ss") if not _program(name))
+    return ", ".join(
+        name for name in ("ssh", "sshd", "ssh-agent", "ssh-keygen", "sudo", "ss", "nft") if not _program(name)
+    )
 
 
 class World:

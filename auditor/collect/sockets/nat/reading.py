@@ -35,7 +35,7 @@ _LEGACY = {"ip": "/proc/thread-self/net/ip_tables_names", "ip6": "/proc/thread-s
 _SAVES = {"ip": ("iptables", IPV4), "ip6": ("ip6tables", IPV6)}
 _KERNEL = "/proc/sys/kernel/osrelease"
 _MODULES = "/proc/modules"
-_MAKES_NAT = ("nf_nat", "nft_chain_nat", "iptable_nat", "ip6table_nat", "nft_tproxy", "xt_TPROXY")
+MAKES_NAT = ("nf_nat", "nft_chain_nat", "iptable_nat", "ip6table_nat", "nft_tproxy", "xt_TPROXY")
 
 
 class UnreadError(Exception):
@@ -125,7 +125,7 @@ def may_translate() -> bool:
             built_in = {line.strip().rpartition("/")[2].partition(".")[0] for line in file}
     except (OSError, ValueError):
         return True
-    return any(name in known for name in _MAKES_NAT for known in (loaded, built_in))
+    return any(name in known for name in MAKES_NAT for known in (loaded, built_in))
 
 
 def _rulesets(native: frozenset[Table], legacy: Mapping[str, frozenset[str]], found: Translation) -> Iterator[Ruleset]:

@@ -15,9 +15,10 @@ from auditor.collect.sockets.making import sockets
 from auditor.collect.sockets.procfs import parse
 from auditor.collect.sockets.remote.frame import ABSENT, FrameError, Read
 from auditor.collect.sockets.remote.owners import find_holders, user_names
+from auditor.collect.sockets.remote.translation import doubt
 from auditor.collect.sockets.tables import Tables, settle_dual
 from auditor.model.evidence import Observation, Unknown
-from auditor.model.ports import ALL_TCP, ALL_UDP, NO_PORTS, Protocol
+from auditor.model.ports import ALL_TCP, ALL_UDP, NO_PORTS, PortSet, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,17 +66,21 @@ def observation(
     owners = find_holders(found)
     named = user_names(found)
     elsewhere = (each for netns, table in sorted(others.items()) for each in sockets(table, owners, netns, named=named))
-    unread = tuple(Unknown(ports=_ALL[protocol], reason=reason) for protocol, reason in own.unread.items())
+    unread = [Unknown(ports=_ALL[protocol], reason=reason) for protocol, reason in own.unread.items()]
     asked = NO_PORTS
     for protocol in protocols:
         asked |= NO_PORTS if protocol in own.unread else _ALL[protocol]
+    listen = sockets(own, owners, named=named)
+    silent = asked - PortSet.of(*{each.port for each in listen})
+    if silent and (why := doubt(found, root=_word(found, "id") == "0")):
+        unread.append(Unknown(ports=silent, reason=f"{why}: they may publish ports that nobody listens on"))
     return Observation(
         host=host,
         names=_names(found) if names_itself else (),
         alive=True,
         asked=asked,
-        unknown=unread,
-        sockets=(*sockets(own, owners, named=named), *elsewhere),
+        unknown=tuple(unread),
+        sockets=(*listen, *elsewhere),
         notes=(*_hidden(own.entries, owners, found), *notes),
     )
 

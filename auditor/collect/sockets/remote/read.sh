@@ -92,6 +92,7 @@ quoted=
 ls -q / >/dev/null && quoted=-q
 descriptors() { ls $quoted -ln self/fd [0-9]*/fd; }
 listed() { ss -tulne; }
+rules() { nft list ruleset && echo '#read'; }
 
 printf '\n%s begin 1\n' "$mark"
 for word in n s r m; do output "uname-$word" '' uname "-$word"; done
@@ -103,6 +104,11 @@ if cd /proc; then
   output reserved '' cat sys/net/ipv4/ip_local_reserved_ports
   file ipv6 net/if_inet6
   tables '' self/net
+  file modules modules '^nf_tables |_nat |_?[tT][pP][rR][oO][xX][yY] '
+  file builtin "/lib/modules/$(uname -r)/modules.builtin" '/nf_tables[.]ko|_nat[.]ko|_[tT][pP][rR][oO][xX][yY][.]ko'
+  file legacy self/net/ip_tables_names
+  file legacy6 self/net/ip6_tables_names
+  output nft '^#read$|dnat|DNAT|redirect|REDIRECT|tproxy|TPROXY|xt |xt_|unknown' rules
   output ss ino: listed
   output fds '-> socket:[[][0-9]+]$|^[0-9]+/fd:$' descriptors
   output stat '' processes
