@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 UNLIMITED = 0
 _CONNECT = "connect"
 _MANY = 20_000
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0
+"""Seconds between two looks at hosts that are still starting."""
+_MOST_LOOKS = 1000
 TOOL = "exposure-auditor"
 """The name under which findings appear at whoever collects them; they are told apart by it, so it never changes."""
 
@@ -72,7 +75,8 @@ class Request:
     ``evidence`` names files, ``sockets`` reads this machine's tables, and ``ssh`` those of the policy's hosts with
     logins; without any of them the hosts are scanned.
     ``asked`` and ``taken`` are what was asked, and when, of evidence that does not say so itself.
-    ``matrix`` selects hosts whose ports are laid out in full.
+    ``baseline`` names an earlier audit: only what is new against it fails. ``retry_for`` is how long to look again, in
+    seconds, until required ports answer. ``matrix`` selects hosts whose ports are laid out in full.
     ``reports`` names the files that the caller is going to write. ``settings`` overrides the policy's, by name.
     ``clock`` gives the time, in UTC. ``root`` is the folder that file names in the audit are relative to.
     """
@@ -89,6 +93,8 @@ class Request:
     taken: datetime | None = None
     only: Sequence[str] = ()
     matrix: Sequence[str] = ()
+    baseline: str | None = None
+    retry_for: float | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     save: str | None = None
     reports: Sequence[str] = ()
@@ -127,18 +133,53 @@ def check(request: Request, observer: Observer) -> Audit:
     :raises KeyboardInterrupt: the user stopped it; what was seen until then is saved, if asked for.
     """
     from auditor.files.spare import spare
+    from auditor.findings.baseline import held_against
+    from auditor.report.audit_file import read_audit
 
     started = request.clock()
     loaded = load(request.policy, today=started.date())
-    spare((*read_by(loaded), *request.evidence), reports=request.reports, snapshot=request.save)
+    earlier = (request.baseline,) if request.baseline else ()
+    spare((*read_by(loaded), *request.evidence, *earlier), reports=request.reports, snapshot=request.save)
     hosts = chosen(loaded.policy, request.only)
     laid_out = chosen(loaded.policy, request.matrix, option="--matrix") if request.matrix else ()
-    evidence = collect(request, loaded, observer)
-    try:
-        return judge(request, loaded, hosts, evidence, started, laid_out=laid_out)
-    finally:
-        for one in evidence:
-            getattr(one, "close", _nothing)()
+    known = read_audit(request.baseline) if request.baseline else None
+
+    def look() -> Audit:
+        evidence = collect(request, loaded, observer)
+        try:
+            return judge(request, loaded, hosts, evidence, started, laid_out=laid_out)
+        finally:
+            for one in evidence:
+                getattr(one, "close", _nothing)()
+
+    audit = look() if request.retry_for is None else settled(look, loaded, request, observer)
+    if known is None:
+        return audit
+    return held_against(audit, known.audit, source=request.baseline or "", sha256=known.sha256)
+
+
+def settled(look: Callable[[], Audit], loaded: Loaded, request: Request, observer: Observer) -> Audit:
+    """Look again until required ports answer and two looks see the same, for ``retry_for`` seconds; twice at least."""
+    from time import monotonic, sleep
+
+    from auditor.findings.looks import changes, is_same, is_waiting, looked
+    from auditor.model.findings import Look
+
+    end = monotonic() + (request.retry_for or 0)
+    audit, pause = look(), _FIRST_PAUSE
+    looks = [Look(finished=audit.finished)]
+    while True:
+        before, left = audit, end - monotonic()
+        sleep(max(0.0, min(pause, left)))
+        audit, pause = look(), min(_LONGEST_PAUSE, pause * 1.5)
+        looks.append(Look(finished=audit.finished, changes=changes(before, audit)))
+        for change in looks[-1].changes:
+            observer.say(f"look {len(looks)}: {change}")
+        same = is_same(before, audit)
+        if same and not is_waiting(audit, loaded.policy.hosts, loaded.resolver):
+            return looked(audit, looks, settled=True)
+        if left <= 0 or len(looks) >= _MOST_LOOKS:
+            return looked(audit, looks, settled=same)
 
 
 def judge(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,15 @@ from auditor.cli import options as given
 from auditor.cli import ssh as over
 from auditor.errors import EvidenceError, PolicyError, UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 DEFAULT_POLICY = "exposure.yaml"
+
+_NO_SCAN = "options of the scan do not go with evidence files, --sockets or --ssh: nothing is scanned"
+_NO_COLLECTION = "--sockets and --save do not go with evidence files: nothing is collected"
+_NO_LOGIN = "--sudo and the options --ssh-… go with --ssh: nobody logs in anywhere"
+_SAYS_ITSELF = "--asked and --taken go with evidence files: what is collected here says so itself"
 
 
 def check(
@@ -32,6 +40,8 @@ def check(
     taken: given.Taken = None,
     only: given.Only = None,
     matrix: given.Matrix = None,
+    baseline: given.BaselineFile = None,
+    retry_for: given.RetryFor = None,
     output: given.Reports = None,
     fail_on: Annotated[
         str | None,
@@ -86,16 +96,16 @@ def check(
         concurrency=ssh_concurrency,
         timeout=ssh_timeout,
     )
-    if (evidence or sockets or ssh) and limits != pipeline.ScanLimits():
-        raise UsageError("options of the scan do not go with evidence files, --sockets or --ssh: nothing is scanned")
-    if evidence and (sockets or (save and not ssh)):
-        raise UsageError("--sockets and --save do not go with evidence files: nothing is collected")
-    if sockets and ssh:
-        raise UsageError("--sockets is about this machine, and --ssh about others: give one of them")
-    if logins != pipeline.SshLimits() and not ssh:
-        raise UsageError("--sudo and the options --ssh-… go with --ssh: nobody logs in anywhere")
-    if (asked or taken) and not evidence:
-        raise UsageError("--asked and --taken go with evidence files: what is collected here says so itself")
+    _refuse(
+        (
+            ((evidence or sockets or ssh) and limits != pipeline.ScanLimits(), _NO_SCAN),
+            (evidence and (sockets or (save and not ssh)), _NO_COLLECTION),
+            (sockets and ssh, "--sockets is about this machine, and --ssh about others: give one of them"),
+            (logins != pipeline.SshLimits() and not ssh, _NO_LOGIN),
+            ((asked or taken) and not evidence, _SAYS_ITSELF),
+            (retry_for and evidence, "--retry-for does not go with evidence files: they say the same each time"),
+        )
+    )
     wanted = reports.outputs(output)
     if not evidence or ssh:
         reports.expect_room(wanted)
@@ -112,6 +122,8 @@ def check(
         taken=given.taken(taken),
         only=only or (),
         matrix=matrix or (),
+        baseline=baseline,
+        retry_for=given.seconds(retry_for, "--retry-for"),
         settings=given.settings(fail_on=fail_on),
         save=save,
         reports=[output.path for output in wanted if output.path],
@@ -136,6 +148,16 @@ def check(
         if actions.is_wanted(github):
             actions.announce(audit, wanted, options)
     return audit.exit_code
+
+
+def _refuse(rules: Iterable[tuple[object, str]]) -> None:
+    """Refuse the first combination of options that makes no sense.
+
+    :raises UsageError: one of the conditions holds; the text beside it says why that is wrong.
+    """
+    for holds, why in rules:
+        if holds:
+            raise UsageError(why)
 
 
 def _is_evidence(path: str) -> bool:

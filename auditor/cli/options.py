@@ -107,6 +107,18 @@ GitHub = Annotated[
         help="Annotations on stderr and the step's summary. Default: in GitHub Actions alone.",
     ),
 ]
+BaselineFile = Annotated[
+    str | None,
+    typer.Option("--baseline", metavar="AUDIT.json", help="An earlier audit: only what is new against it fails."),
+]
+RetryFor = Annotated[
+    str | None,
+    typer.Option(
+        "--retry-for",
+        metavar="TIME",
+        help="Look again for so long (60s) until required ports answer and nothing moves.",
+    ),
+]
 SarifAnchor = Annotated[
     str | None,
     typer.Option(

@@ -8,9 +8,6 @@ import typer
 
 from auditor.cli import options as given
 
-_LARGEST = 1 << 30
-"""Bytes. An audit of a hundred thousand hosts takes a tenth of it."""
-
 
 def report(
     audit: Annotated[str, typer.Argument(metavar="AUDIT.json", help="An audit that `check -o json=FILE` wrote.")],
@@ -26,11 +23,11 @@ def report(
     """
     from auditor.cli import output as reports
     from auditor.files.spare import spare
-    from auditor.report.json_load import load
+    from auditor.report.audit_file import read_audit
 
     wanted = reports.outputs(output)
     spare([audit], reports=[output.path for output in wanted if output.path])
-    loaded = load(_read(audit), audit)
+    loaded = read_audit(audit).audit
     options = reports.options(
         verbose=verbose,
         sarif_anchor=sarif_anchor,
@@ -39,18 +36,3 @@ def report(
     )
     reports.write(loaded, wanted, options)
     return loaded.exit_code
-
-
-def _read(name: str) -> bytes:
-    from pathlib import Path
-
-    from auditor.errors import EvidenceError
-
-    try:
-        with Path(name).open("rb") as file:
-            data = file.read(_LARGEST + 1)
-    except OSError as error:
-        raise EvidenceError(f"cannot read {name}: {error.strerror}") from error
-    if len(data) > _LARGEST:
-        raise EvidenceError(f"{name}: larger than {_LARGEST:,} bytes: not an audit")
-    return data

@@ -27,6 +27,13 @@ class Status(StrEnum):
     NOTE = "note"
 
 
+class Novelty(StrEnum):
+    """What a finding is against the baseline, where there is one."""
+
+    NEW = "new"
+    PERSISTING = "persisting"
+
+
 class Verdict(StrEnum):
     """The outcome of an audit, or of one host in it."""
 
@@ -96,6 +103,8 @@ class Finding:
     evidence: tuple[str, ...] = ()
     sights: tuple[Sight, ...] = ()
     """Where several kinds of evidence speak of the port, what each of them says: declared, sockets, probes."""
+    novelty: Novelty | None = None
+    """Against the baseline; None without one, and for what an exception lifts."""
     fingerprint: str
 
 
@@ -199,6 +208,29 @@ class NotAssessed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """An earlier audit that this one was held against: of its violations, those that are gone.
+
+    ``fixed`` was looked at again and is no longer there; ``unseen`` was not looked at, or not with success, and may
+    still be. ``source`` names the file, ``finished`` is the time of that audit.
+    """
+
+    source: str
+    sha256: str | None = None
+    finished: datetime | None = None
+    fixed: tuple[Finding, ...] = ()
+    unseen: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One of several looks at the same hosts: when it ended, and what had changed since the one before."""
+
+    finished: datetime
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """One audit, whole. Findings are sorted worst first, then by host, member, vantage and port; hosts in policy order.
 
@@ -223,6 +255,9 @@ class Audit:
     hosts: tuple[HostResult, ...]
     matrices: tuple[Matrix, ...] = ()
     """Of the hosts that were asked for."""
+    baseline: Baseline | None = None
+    looks: tuple[Look, ...] = ()
+    """Where the audit waited for required ports: every look it took, the last of which it judges."""
 
     def counts(self) -> Mapping[Status, int]:
         """How many findings of each status; the numbers that every report shows."""

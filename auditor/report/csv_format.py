@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     *("status", "check", "severity", "host", "member", "address", "port", "ports", "vantage", "expected", "actual"),
     *("message", "help", "rule", "owner", "controls", "exception", "expires", "policy", "policy_line"),
-    *("source", "source_line", "service", "process", "seen", "evidence", "fingerprint"),
+    *("source", "source_line", "service", "process", "seen", "evidence", "baseline", "fingerprint"),
 )
 
 
@@ -75,6 +75,7 @@ def _finding(finding: Finding) -> Mapping[str, str | int | None]:
         "process": finding.process,
         "seen": wording.sights(finding),
         "evidence": ", ".join(finding.evidence),
+        "baseline": finding.novelty.value if finding.novelty else None,
         "fingerprint": finding.fingerprint,
     }
 

@@ -79,6 +79,7 @@ def _same_but_host(finding: Finding) -> Hashable:
         exception,
         finding.source_location,
         finding.sights,
+        finding.novelty,
     )
 
 
@@ -88,4 +89,4 @@ def _same_but_port(group: list[Finding]) -> Hashable:
         return id(group)
     exception = first.exception and first.exception.id
     hosts = tuple((finding.host, finding.member) for finding in group)
-    return first.check, first.severity, first.status, first.vantage, first.expected, exception, hosts
+    return first.check, first.severity, first.status, first.novelty, first.vantage, first.expected, exception, hosts

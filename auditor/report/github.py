@@ -71,6 +71,8 @@ def _gap_line(gap: Unverified) -> str:
 
 def _last_line(audit: Audit, hidden: int) -> str:
     text = f"{audit.verdict.value}: {wording.counts(audit)}"
+    if audit.baseline is not None:
+        text += f"; {wording.baseline(audit)}"
     if hidden:
         text += f"; {wording.plural(hidden, 'more finding')} without an annotation, all are in the reports"
     return _command("notice", {}, f"exposure of {one_line(audit.policy)}", text)

@@ -14,6 +14,7 @@ from auditor.report.json_load import VERSION, load
 if TYPE_CHECKING:
     from auditor.model.findings import (
         Audit,
+        Baseline,
         EvidenceUsed,
         Finding,
         HostResult,
@@ -69,6 +70,8 @@ def _audit(audit: Audit) -> dict[str, Any]:
         "not_assessed": [_not_assessed(item) for item in audit.not_assessed],
         "hosts": [_host(host) for host in audit.hosts],
         "matrices": [_matrix(matrix) for matrix in audit.matrices],
+        "baseline": audit.baseline and _baseline(audit.baseline),
+        "looks": [{"finished": timestamp(look.finished), "changes": list(look.changes)} for look in audit.looks],
     }
 
 
@@ -116,6 +119,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "owner": finding.owner,
         "evidence": list(finding.evidence),
         "sights": [_sight(sight) for sight in finding.sights],
+        "novelty": finding.novelty and finding.novelty.value,
         "fingerprint": finding.fingerprint,
     }
 
@@ -184,6 +188,16 @@ def _host(host: HostResult) -> dict[str, Any]:
         "vacant": host.vacant,
         "members": host.members,
         "location": _location(host.location),
+    }
+
+
+def _baseline(baseline: Baseline) -> dict[str, Any]:
+    return {
+        "source": baseline.source,
+        "sha256": baseline.sha256,
+        "finished": timestamp(baseline.finished),
+        "fixed": [_finding(finding) for finding in baseline.fixed],
+        "unseen": [_finding(finding) for finding in baseline.unseen],
     }
 
 

@@ -14,13 +14,16 @@ from auditor.files.json_keys import once_each
 from auditor.model.evidence import Completion, Kind, Origin
 from auditor.model.findings import (
     Audit,
+    Baseline,
     EvidenceUsed,
     Finding,
     HostResult,
     LiftedBy,
+    Look,
     Matrix,
     MatrixRow,
     NotAssessed,
+    Novelty,
     Requirement,
     Sight,
     Status,
@@ -160,6 +163,10 @@ def _audit(record: _Record) -> Audit:
         ),
         hosts=record.records("hosts", _host),
         matrices=record.records("matrices", _matrix),
+        baseline=_maybe(record, "baseline", _baseline),
+        looks=record.records(
+            "looks", lambda look: Look(finished=look.moment("finished"), changes=look.texts("changes"))
+        ),
     )
 
 
@@ -216,6 +223,7 @@ def _finding(record: _Record) -> Finding:
         owner=record.maybe_text("owner"),
         evidence=record.texts("evidence"),
         sights=record.records("sights", _sight),
+        novelty=record.maybe_parsed("novelty", Novelty, _one_of(Novelty)),
         fingerprint=record.text("fingerprint"),
     )
 
@@ -226,6 +234,16 @@ def _sight(record: _Record) -> Sight:
         text=record.text("text"),
         source=record.maybe_text("source"),
         location=_maybe(record, "location", _location),
+    )
+
+
+def _baseline(record: _Record) -> Baseline:
+    return Baseline(
+        source=record.text("source"),
+        sha256=record.maybe_text("sha256"),
+        finished=record.maybe_moment("finished"),
+        fixed=record.records("fixed", _finding),
+        unseen=record.records("unseen", _finding),
     )
 
 
@@ -332,7 +350,7 @@ def _moment(text: str) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _one_of(words: type[Verdict | Status | Kind]) -> str:
+def _one_of(words: type[Verdict | Status | Kind | Novelty]) -> str:
     return "one of " + ", ".join(word.value for word in words)
 
 

@@ -146,7 +146,7 @@ def _case_name(finding: Finding) -> str:
 def _body(finding: Finding) -> str:
     """Repeat the message, as some CI systems show the element's text alone."""
     facts = {
-        "severity": str(finding.severity),
+        "severity": wording.weight(finding),
         "expected": finding.expected,
         "actual": finding.actual,
         "seen": wording.sights(finding),

@@ -74,6 +74,8 @@ def _counts(audit: Audit) -> str:
     text = markdown(wording.counts(audit))
     if audit.unverified and not audit.unverified_fails:
         text += " (what is not verified is only reported, as the policy says)"
+    if audit.baseline is not None:
+        text += f"\n\nBaseline: {markdown(wording.baseline(audit))}"
     return text
 
 
@@ -141,7 +143,7 @@ def _finding(finding: Finding) -> tuple[str, ...]:
     if finding.help:
         told.append(markdown(f"help: {finding.help}"))
     return (
-        str(finding.severity),
+        wording.weight(finding),
         markdown(wording.subject(finding)),
         markdown_code(str(finding.port)) if finding.port else _ports(finding),
         "<br>".join(told),

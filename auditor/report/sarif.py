@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import ExitCode
-from auditor.model.findings import Status
+from auditor.model.findings import Novelty, Status
 from auditor.report import wording
 from auditor.report.document import json_document
 from auditor.report.escape import one_line, sarif
@@ -81,6 +81,8 @@ def _result(finding: Finding, rules: Rules, main: str, options: ReportOptions) -
         },
         "properties": _properties(finding),
     }
+    if finding.novelty is not None:
+        result["baselineState"] = "new" if finding.novelty is Novelty.NEW else "unchanged"
     if related is not None:
         result["relatedLocations"] = [{"id": 1, "physicalLocation": related, "message": {"text": "policy"}}]
     if finding.exception is not None and finding.status is Status.EXCEPTED:

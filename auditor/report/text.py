@@ -39,6 +39,8 @@ def render(audit: Audit, options: ReportOptions) -> bytes:
         list(matrix_lines(audit, options, style)),
         list(host_lines(audit, options, style)),
         list(_evidence(audit, options, style)),
+        list(_baseline(audit, options, style)),
+        list(_looks(audit, options, style)),
         list(_summary(audit, style)),
     ]
     text = "\n\n".join("\n".join(lines) for lines in sections if lines)
@@ -121,6 +123,26 @@ def _evidence(audit: Audit, options: ReportOptions, style: Style) -> Iterator[st
     for used in audit.evidence:
         line = f"  {wording.evidence(used, options.base)}"
         yield line if used.completion.complete else style.warn(line)
+
+
+def _baseline(audit: Audit, options: ReportOptions, style: Style) -> Iterator[str]:
+    if audit.baseline is None:
+        return
+    yield style.bold("baseline") + f" {wording.baseline(audit, options.base)}"
+    for word, findings in (("fixed", audit.baseline.fixed), ("not looked at again", audit.baseline.unseen)):
+        lines = [f"{word}: {one_line(found.message)} ({found.check})" for found in findings]
+        yield from _capped(lines, options, "  ")
+
+
+def _looks(audit: Audit, options: ReportOptions, style: Style) -> Iterator[str]:
+    if not audit.looks:
+        return
+    waited = wording.duration(audit.looks[-1].finished - audit.looks[0].finished)
+    yield style.bold("looks") + f" {len(audit.looks):,}, over {waited}"
+    lines = [
+        f"look {number}: {one_line(change)}" for number, look in enumerate(audit.looks, 1) for change in look.changes
+    ]
+    yield from _capped(lines, options, "  ")
 
 
 def _summary(audit: Audit, style: Style) -> Iterator[str]:

@@ -42,7 +42,7 @@ def brief_lines(finding: Finding, options: ReportOptions, style: Style) -> Itera
 
 def _header(finding: Finding, message: str, style: Style) -> str:
     label = f"{_word(finding.status)}[{one_line(finding.check)}]"
-    return f"{style.finding(finding, label)}{style.bold(f': {message}')} {style.faint(f'({finding.severity})')}"
+    return f"{style.finding(finding, label)}{style.bold(f': {message}')} {style.faint(f'({wording.weight(finding)})')}"
 
 
 def _word(status: Status) -> str:

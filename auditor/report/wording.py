@@ -9,7 +9,7 @@ from datetime import UTC
 from posixpath import normpath, relpath
 from typing import TYPE_CHECKING
 
-from auditor.model.findings import Status
+from auditor.model.findings import Novelty, Status
 from auditor.model.location import STDIN
 from auditor.model.policy import Severity
 from auditor.model.ports import Protocol
@@ -107,6 +107,28 @@ def shown_file(file: str, base: str) -> str:
         return file
     rooted = normpath("/" + base)
     return relpath("/" + file, rooted) if rooted != "/" else file
+
+
+def weight(finding: Finding) -> str:
+    """``high``, or with a baseline ``high, new``."""
+    return f"{finding.severity}, {finding.novelty.value}" if finding.novelty else str(finding.severity)
+
+
+def baseline(audit: Audit, base: str = "") -> str:
+    """``against audit.json of 2026-11-20 08:00:00 UTC: 1 new, 4 persisting, 2 fixed, 1 not looked at again``."""
+    against = audit.baseline
+    if against is None:
+        return ""
+    tally = dict.fromkeys(Novelty, 0)
+    for finding in audit.findings:
+        if finding.novelty and (finding.status is Status.VIOLATION or finding.novelty is Novelty.PERSISTING):
+            tally[finding.novelty] += 1
+    when = f" of {moment(against.finished)}" if against.finished else ""
+    unseen = f", {len(against.unseen):,} not looked at again" if against.unseen else ""
+    return (
+        f"against {one_line(shown_file(against.source, base))}{when}: {tally[Novelty.NEW]:,} new,"
+        f" {tally[Novelty.PERSISTING]:,} persisting, {len(against.fixed):,} fixed{unseen}"
+    )
 
 
 def counts(audit: Audit) -> str:

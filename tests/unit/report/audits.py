@@ -11,13 +11,16 @@ from auditor.errors import ExitCode
 from auditor.model.evidence import Completion, Kind, Origin
 from auditor.model.findings import (
     Audit,
+    Baseline,
     EvidenceUsed,
     Finding,
     HostResult,
     LiftedBy,
+    Look,
     Matrix,
     MatrixRow,
     NotAssessed,
+    Novelty,
     Requirement,
     Sight,
     Status,
@@ -343,6 +346,7 @@ def finding_tuples(draw, checks=("unexpected-open", "required-not-open", "unknow
             owner=draw(maybe_words),
             evidence=tuple(draw(st.lists(words, max_size=2))),
             sights=tuple(draw(st.lists(sights, max_size=2))),
+            novelty=draw(st.none() | st.sampled_from(Novelty)),
             fingerprint=fingerprint(at, count),
         )
         for at in range(count)
@@ -428,5 +432,15 @@ def audits():
         unverified=lists_of(unverifieds),
         not_assessed=lists_of(st.builds(NotAssessed, what=words, reason=words)),
         matrices=lists_of(matrices, 2),
+        baseline=st.none()
+        | st.builds(
+            Baseline,
+            source=files,
+            sha256=st.none() | st.just("cd" * 32),
+            finished=st.none() | moments,
+            fixed=finding_tuples(),
+            unseen=finding_tuples(),
+        ),
+        looks=lists_of(st.builds(Look, finished=moments, changes=lists_of(words, 2)), 2),
         hosts=lists_of(hosts),
     )
