@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from auditor.cli import check, explain, import_, merge, policy, port, report, scan, schema, sockets
+from auditor.cli import check, drift, explain, import_, merge, policy, port, report, scan, schema, sockets
 from auditor.cli.output import output_failure
 from auditor.errors import AuditorError, ExitCode, UsageError
 
@@ -33,6 +33,7 @@ app.command()(scan.scan)
 app.command()(sockets.sockets)
 app.command("import")(import_.import_)
 app.command()(merge.merge)
+app.command()(drift.drift)
 app.command()(explain.explain)
 app.add_typer(policy.app, name="policy")
 app.command()(port.port)

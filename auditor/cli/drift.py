@@ -1,0 +1,112 @@
+"""``auditor drift``: what changed between two snapshots, or two files of any other scanner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from auditor.cli import options as given
+from auditor.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.model.drift import Change, Drift
+
+_FIELDS = ("opened", "shut", "unasked", "unseen")
+
+
+def drift(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The earlier snapshot, nmap XML or other evidence.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The later one, of the same kind.")],
+    asked: given.Asked = None,
+    output: given.Form = given.Shape.TEXT,
+) -> int:
+    """Say what changed between two looks at the same hosts.
+
+    Only what both looked at can have changed: what one of them did not ask, or could not tell, is told apart. Exit
+    codes: 0 nothing changed; 1 something did; 2 they cannot be compared; 3 no change, but not everything that one
+    of them shows open is known to the other; 4 one of them cannot be read.
+    """
+    from auditor.collect.registry import open_evidence
+    from auditor.diff.drift import drift as compared
+
+    ports = given.asked(asked)
+    found = compared(open_evidence(old, asked=ports), open_evidence(new, asked=ports))
+    typer.echo(_json(found) if output is given.Shape.JSON else "\n".join(_text(found)))
+    if found.has_drift:
+        return ExitCode.VIOLATIONS
+    return ExitCode.UNVERIFIED if found.has_doubt else ExitCode.CONFORMS
+
+
+def _text(found: Drift) -> Iterator[str]:
+    from auditor.report import wording
+    from auditor.report.escape import workflow_safe
+
+    for change in found.changes:
+        yield from map(workflow_safe, _lines(change))
+    for heading, changes in (("only in the later one", found.came), ("only in the earlier one", found.gone)):
+        for change in changes:
+            ports = wording.ports(change.unasked | change.unseen, 60)
+            yield workflow_safe(f"? {_place(change)}: {heading}: open {ports}")
+    verdict = "drift" if found.has_drift else "no drift" if not found.has_doubt else "no drift where both looked"
+    yield f"{verdict}: {wording.plural(found.compared, 'host')} compared"
+    for used in (found.before, found.now):
+        yield f"  {workflow_safe(wording.evidence(used))}"
+
+
+def _lines(change: Change) -> Iterator[str]:
+    from auditor.report import wording
+    from auditor.report.escape import one_line
+
+    place = _place(change)
+    if change.opened:
+        yield f"+ {place}: opened {wording.ports(change.opened, 60)}"
+    if change.shut:
+        yield f"- {place}: no longer open {wording.ports(change.shut, 60)}"
+    for moved in change.moved:
+        yield f"~ {place}: {wording.ports(moved.ports, 60)} was {moved.before}, is {moved.now}"
+    for replaced in change.replaced:
+        yield f"~ {place}: {replaced.port} was {one_line(replaced.before)}, is {one_line(replaced.now)}"
+    if change.unasked:
+        yield f"? {place}: open {wording.ports(change.unasked, 60)}, which the earlier one did not look at"
+    if change.unseen:
+        yield f"? {place}: was open {wording.ports(change.unseen, 60)}, which the later one does not know"
+
+
+def _place(change: Change) -> str:
+    from auditor.report.escape import one_line
+
+    name = one_line(change.name)
+    return f"{name} from {one_line(change.vantage)}" if change.vantage else name
+
+
+def _json(found: Drift) -> str:
+    import json
+
+    from auditor.report.escape import json_safe
+
+    document = {
+        "auditor": "drift",
+        "version": 1,
+        "drift": found.has_drift,
+        "doubt": found.has_doubt,
+        "compared": found.compared,
+        "old": {"source": found.before.origin.source, "complete": found.before.completion.complete},
+        "new": {"source": found.now.origin.source, "complete": found.now.completion.complete},
+        "changes": [_change(change) for change in found.changes],
+        "only_old": [_change(change) for change in found.gone],
+        "only_new": [_change(change) for change in found.came],
+    }
+    return json_safe(json.dumps(document, indent=2))
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "host": change.name,
+        "vantage": change.vantage,
+        **{name: str(getattr(change, name)) for name in _FIELDS},
+        "moved": [{"ports": str(one.ports), "before": one.before, "now": one.now} for one in change.moved],
+        "replaced": [{"port": str(one.port), "before": one.before, "now": one.now} for one in change.replaced],
+    }

@@ -1,0 +1,184 @@
+"""Then and now: two pieces of evidence of one kind, host by host. A change of what was asked is no change.
+
+Subjects are the same if their addresses are, or their names where they have none. What one look did not ask, or could
+not tell, is never closed and never new: it is in doubt, and said so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from auditor.errors import UsageError
+from auditor.model.drift import Change, Drift, Moved, Replaced
+from auditor.model.evidence import Kind, Scope
+from auditor.model.findings import EvidenceUsed
+from auditor.model.network import parse_address
+from auditor.model.ports import ALL_TCP, ALL_UDP, NO_PORTS, Port, PortSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.model.evidence import Evidence, Observation
+
+_EVERY_PORT = ALL_TCP | ALL_UDP
+_Key = tuple[str, str | None]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one look knows of one subject. ``shut`` is closed or filtered, it may not be known which."""
+
+    name: str
+    open: PortSet = NO_PORTS
+    closed: PortSet = NO_PORTS
+    filtered: PortSet = NO_PORTS
+    shut: PortSet = NO_PORTS
+    services: dict[Port, set[str]] = field(default_factory=dict)
+
+    @property
+    def not_open(self) -> PortSet:
+        return (self.closed | self.filtered | self.shut) - self.open
+
+    @property
+    def known(self) -> PortSet:
+        return self.open | self.not_open
+
+
+def drift(before: Evidence, now: Evidence) -> Drift:
+    """Read two pieces of evidence to their ends and compare them.
+
+    :raises UsageError: they are of different kinds, or were seen from different places.
+    :raises EvidenceError: one of them cannot be read.
+    """
+    if before.origin.kind is not now.origin.kind:
+        raise UsageError(
+            f"{before.origin.source} is {before.origin.kind.value} evidence, and {now.origin.source} is"
+            f" {now.origin.kind.value} evidence: only like can be compared"
+        )
+    earlier, later = _read(before), _read(now)
+    places = ({vantage for _, vantage in one} - {None} for one in (earlier, later))
+    then, today = (", ".join(sorted(filter(None, one))) for one in places)
+    if then and today and then != today:
+        raise UsageError(f"{before.origin.source} was seen from {then}, and {now.origin.source} from {today}")
+    return Drift(
+        before=EvidenceUsed(origin=before.origin, completion=before.completion),
+        now=EvidenceUsed(origin=now.origin, completion=now.completion),
+        compared=len(earlier.keys() & later.keys()),
+        changes=tuple(_ordered(_changes(earlier, later))),
+        came=tuple(_ordered(_alone(later, earlier, came=True))),
+        gone=tuple(_ordered(_alone(earlier, later, came=False))),
+    )
+
+
+def _read(evidence: Evidence) -> dict[_Key, _Seen]:
+    found: dict[_Key, _Seen] = {}
+    for observation in evidence:
+        vantage = observation.vantage or evidence.origin.vantage
+        key = (_identity(observation, evidence.origin.host), vantage)
+        seen = found.setdefault(key, _Seen(name=_name(observation, evidence.origin.host)))
+        _ADD[evidence.origin.kind](seen, observation)
+    if not evidence.completion.complete and evidence.origin.kind is not Kind.PROBE:
+        for seen in found.values():  # a table or file that was cut short does not say what is not there
+            seen.shut = NO_PORTS
+    return found
+
+
+def _identity(observation: Observation, host: str | None) -> str:
+    if observation.address is not None:
+        text, _, zone = observation.address.partition("%")
+        try:
+            return f"{parse_address(text)}%{zone}" if zone else str(parse_address(text))
+        except ValueError:
+            return observation.address
+    return (observation.host or next(iter(observation.names), None) or host or "").rstrip(".").lower()
+
+
+def _name(observation: Observation, host: str | None) -> str:
+    name = observation.host or next(iter(observation.names), None) or host
+    if observation.address is None or name in (None, observation.address):
+        return observation.address or name or "this machine"
+    return f"{name} ({observation.address})"
+
+
+def _add_probe(seen: _Seen, observation: Observation) -> None:
+    seen.open |= observation.open
+    seen.closed |= observation.closed
+    seen.filtered |= observation.filtered
+    seen.shut |= observation.closed_filtered
+    for one in observation.services:
+        if one.method == "probed":
+            words = (one.service, one.product, one.version)
+            seen.services.setdefault(one.port, set()).add(" ".join(filter(None, words)))
+
+
+def _add_sockets(seen: _Seen, observation: Observation) -> None:
+    reached = [one for one in observation.sockets if one.scope is Scope.NETWORK and one.netns is None]
+    seen.open |= PortSet.of(*{one.port for one in reached if not one.client})
+    doubt = PortSet.of(*{one.port for one in reached if one.client})
+    for unknown in observation.unknown:
+        doubt |= unknown.ports
+    seen.shut |= observation.asked - doubt
+    for one in reached:
+        if one.process:
+            seen.services.setdefault(one.port, set()).add(one.process)
+
+
+def _add_declared(seen: _Seen, observation: Observation) -> None:
+    doubt = NO_PORTS
+    for opening in observation.openings:
+        seen.open |= opening.ports
+    for unknown in observation.unknown:
+        doubt |= unknown.ports or _EVERY_PORT
+    seen.shut = (seen.shut or _EVERY_PORT) - doubt
+
+
+_ADD = {Kind.PROBE: _add_probe, Kind.SOCKETS: _add_sockets, Kind.DECLARED: _add_declared}
+
+
+def _changes(earlier: dict[_Key, _Seen], later: dict[_Key, _Seen]) -> Iterator[Change]:
+    for key in earlier.keys() & later.keys():
+        before, now = earlier[key], later[key]
+        change = Change(
+            name=now.name,
+            vantage=key[1],
+            opened=now.open & before.not_open,
+            shut=before.open & now.not_open,
+            moved=tuple(_moved(before, now)),
+            replaced=tuple(_replaced(before, now)),
+            unasked=now.open - before.known,
+            unseen=before.open - now.known,
+        )
+        if change.is_drift or change.is_doubt:
+            yield change
+
+
+def _moved(before: _Seen, now: _Seen) -> Iterator[Moved]:
+    ways = (("filtered", "closed"), ("closed", "filtered"))
+    for then, today in ways:
+        was = getattr(before, then) - before.open
+        is_now = getattr(now, today) - now.open
+        if ports := (was & is_now) - getattr(before, today) - getattr(now, then):
+            yield Moved(ports=ports, before=then, now=today)
+
+
+def _replaced(before: _Seen, now: _Seen) -> Iterator[Replaced]:
+    for port in sorted(before.services.keys() & now.services.keys()):
+        then, today = before.services[port], now.services[port]
+        if then != today and port in before.open and port in now.open:
+            yield Replaced(port=port, before=", ".join(sorted(then)), now=", ".join(sorted(today)))
+
+
+def _alone(one: dict[_Key, _Seen], other: dict[_Key, _Seen], *, came: bool) -> Iterator[Change]:
+    for key in one.keys() - other.keys():
+        if seen := one[key].open:
+            yield Change(
+                name=one[key].name,
+                vantage=key[1],
+                unasked=seen if came else NO_PORTS,
+                unseen=NO_PORTS if came else seen,
+            )
+
+
+def _ordered(changes: Iterator[Change]) -> list[Change]:
+    return sorted(changes, key=lambda change: (change.name, change.vantage or ""))

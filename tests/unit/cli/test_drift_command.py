@@ -1,0 +1,77 @@
+"""``auditor drift``: the exit codes and what is printed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from auditor.cli.app import run
+
+HEAD = '{"auditor": "snapshot", "version": 1, "kind": "probe", "started": "2026-11-20T08:00:00Z"}\n'
+FOOT = '{"complete": true, "finished": "2026-11-20T08:00:04Z"}\n'
+XML = (
+    '<?xml version="1.0"?><nmaprun scanner="nmap" args="nmap -p 1-1000 192.0.2.10" start="1763625600" version="7.93">'
+    '<scaninfo type="connect" protocol="tcp" numservices="1000" services="1-1000"/>'
+    '<host><status state="up" reason="user-set"/><address addr="192.0.2.10" addrtype="ipv4"/><ports>'
+    '<extraports state="closed" count="998"/>'
+    '<port protocol="tcp" portid="22"><state state="open" reason="syn-ack"/></port>'
+    '<port protocol="tcp" portid="80"><state state="open" reason="syn-ack"/></port></ports></host>'
+    '<runstats><finished time="1763625604" exit="success"/><hosts up="1" down="0" total="1"/></runstats></nmaprun>'
+)
+
+
+def snapshot(opened, closed="1-21,23-65535"):
+    tcp = json.dumps({"open": opened, "closed": closed})
+    return f'{HEAD}{{"host": "web-1", "address": "192.0.2.10", "alive": true, "tcp": {tcp}}}\n{FOOT}'
+
+
+@pytest.fixture
+def drift(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def compared(old, new, *options):
+        (tmp_path / "old").write_text(old, encoding="utf-8")
+        (tmp_path / "new").write_text(new, encoding="utf-8")
+        code = run(["drift", "old", "new", *options])
+        return code, capsys.readouterr().out
+
+    return compared
+
+
+def test_nothing_changed_is_a_zero(drift):
+    code, out = drift(snapshot("22"), snapshot("22"))
+    assert (code, out.splitlines()[0]) == (0, "no drift: 1 host compared")
+
+
+def test_what_opened_is_a_one(drift):
+    code, out = drift(snapshot("22"), snapshot("22,6379", "1-21,23-6378,6380-65535"))
+    assert (code, out.splitlines()[0]) == (1, "+ web-1 (192.0.2.10): opened 6379/tcp")
+
+
+def test_a_snapshot_and_a_file_of_nmap_are_compared_where_both_looked(drift):
+    code, out = drift(snapshot("22,8080", "1-21,23-8079,8081-65535"), XML)
+    assert code == 1
+    assert out.splitlines()[:2] == [
+        "+ 192.0.2.10: opened 80/tcp",
+        "? 192.0.2.10: was open 8080/tcp, which the later one does not know",
+    ]
+
+
+def test_doubt_alone_is_a_three(drift):
+    code, out = drift(snapshot("22", "1-21"), snapshot("22,80", "1-21"))
+    assert code == 3
+    assert "? web-1 (192.0.2.10): open 80/tcp, which the earlier one did not look at" in out
+
+
+def test_the_answer_as_json_is_for_programs(drift):
+    code, out = drift(snapshot("22"), snapshot("80", "1-79"), "-o", "json")
+    answer = json.loads(out)
+    assert (code, answer["drift"], answer["compared"]) == (1, True, 1)
+    assert (answer["changes"][0]["opened"], answer["changes"][0]["shut"]) == ("80/tcp", "22/tcp")
+
+
+def test_what_cannot_be_compared_is_bad_usage(drift):
+    sockets = HEAD.replace("probe", "sockets") + '{"host": "web-1", "asked": "1-65535/tcp", "sockets": []}\n' + FOOT
+    assert drift(snapshot("22"), sockets)[0] == 2
+    assert run(["drift", "old", "nowhere"]) == 4

@@ -1,0 +1,116 @@
+"""Then and now: what changed is what both looked at; what one did not ask is in doubt, and never drift."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.diff.drift import drift
+from auditor.errors import UsageError
+from auditor.model.evidence import Observation
+from auditor.model.ports import Port, PortSet
+from tests.unit.findings.worlds import declared, opening, ports, probe, seen, service, socket, table, unknown
+
+
+def only(*pair):
+    found = drift(*pair)
+    (change,) = found.changes
+    return change
+
+
+def test_a_port_that_opened_or_shut_is_drift():
+    change = only(probe(seen("192.0.2.1", open="22/tcp,80/tcp")), probe(seen("192.0.2.1", open="80/tcp,443/tcp")))
+    assert (str(change.opened), str(change.shut)) == ("443/tcp", "22/tcp")
+    assert change.is_drift
+    assert not change.is_doubt
+
+
+def test_a_change_of_what_was_asked_is_no_change_of_what_is_open():
+    narrow = probe(Observation(address="192.0.2.1", open=ports("80/tcp"), closed=ports("1-79/tcp"), alive=True))
+    wide = probe(seen("192.0.2.1", open="80/tcp,443/tcp"))
+    grown = drift(narrow, wide)
+    assert not grown.has_drift
+    assert [str(one.unasked) for one in grown.changes] == ["443/tcp"]
+    shrunk = drift(wide, narrow)
+    assert not shrunk.has_drift
+    assert shrunk.has_doubt
+    assert [str(one.unseen) for one in shrunk.changes] == ["443/tcp"]
+
+
+def test_a_port_that_could_not_be_looked_at_is_not_shut():
+    change = only(probe(seen("192.0.2.1", open="22/tcp")), probe(unknown("192.0.2.1", "1-65535/tcp")))
+    assert (str(change.shut), str(change.unseen)) == ("", "22/tcp")
+
+
+def test_silence_where_there_was_a_refusal_is_told():
+    change = only(probe(seen("192.0.2.1", filtered="25/tcp")), probe(seen("192.0.2.1")))
+    assert [(str(one.ports), one.before, one.now) for one in change.moved] == [("25/tcp", "filtered", "closed")]
+
+
+def test_another_service_at_the_same_port_is_drift():
+    change = only(
+        probe(seen("192.0.2.1", open="22/tcp", services=(service("22/tcp", "ssh", version="9.2"),))),
+        probe(seen("192.0.2.1", open="22/tcp", services=(service("22/tcp", "http"),))),
+    )
+    assert [(str(one.port), one.before, one.now) for one in change.replaced] == [("22/tcp", "ssh 9.2", "http")]
+
+
+def test_a_host_of_which_one_side_alone_speaks_is_in_doubt():
+    found = drift(probe(seen("192.0.2.1")), probe(seen("192.0.2.1"), seen("192.0.2.2", open="22/tcp")))
+    assert not found.has_drift
+    assert found.has_doubt
+    assert [(one.name, str(one.unasked)) for one in found.came] == [("192.0.2.2", "22/tcp")]
+
+
+def test_nothing_to_compare_is_not_a_pass():
+    assert drift(probe(), probe()).has_doubt
+
+
+def test_an_incomplete_scan_is_not_a_pass():
+    assert drift(probe(seen("192.0.2.1")), probe(seen("192.0.2.1"), complete=False)).has_doubt
+
+
+def test_socket_tables_and_files_are_compared_too():
+    change = only(table(socket("22/tcp", process="sshd")), table(socket("6379/tcp"), socket("22/tcp", "127.0.0.1")))
+    assert (str(change.opened), str(change.shut)) == ("6379/tcp", "22/tcp")
+    change = only(declared(opening("80")), declared(opening("80"), opening("443")))
+    assert str(change.opened) == "443/tcp"
+
+
+def test_a_table_that_was_cut_short_shuts_nothing():
+    change = only(table(socket("22/tcp")), table(socket("80/tcp"), complete=False))
+    assert (str(change.opened), str(change.shut), str(change.unseen)) == ("80/tcp", "", "22/tcp")
+
+
+def test_kinds_and_vantages_are_not_mixed():
+    with pytest.raises(UsageError, match="only like can be compared"):
+        drift(probe(seen("192.0.2.1")), table())
+    with pytest.raises(UsageError, match=r"was seen from office, and scan\.xml from internet"):
+        drift(probe(seen("192.0.2.1"), vantage="office"), probe(seen("192.0.2.1"), vantage="internet"))
+
+
+_states = st.dictionaries(st.integers(1, 12), st.sampled_from(["open", "closed", "filtered", "unknown"]))
+
+
+def _looked(states):
+    def of(wanted):
+        return PortSet.of(*(Port.parse(str(port)) for port, state in states.items() if state == wanted))
+
+    made = Observation(address="192.0.2.1", open=of("open"), closed=of("closed"), filtered=of("filtered"), alive=True)
+    return probe(made)
+
+
+@given(_states, _states)
+def test_drift_is_exactly_what_both_looks_know_and_say_differently(before, now):
+    found = drift(_looked(before), _looked(now))
+    differs = {
+        port
+        for port in before.keys() & now.keys()
+        if "unknown" not in (before[port], now[port]) and before[port] != now[port]
+    }
+    told = PortSet()
+    for change in found.changes:
+        told |= change.opened | change.shut
+        for moved in change.moved:
+            told |= moved.ports
+    assert {port.number for port in told} == differs
+    assert found.has_drift == bool(differs)
