@@ -67,11 +67,11 @@ def look():
     """Scan these addresses to the end, all TCP ports unless told otherwise; the observation of each, by address."""
     from auditor.collect.probe import scan
     from auditor.model.ports import PortSet
-    from auditor.model.target import Batch, Target
+    from auditor.model.target import NO_SURPRISES, Batch, Target
 
-    def scanned(*addresses, ask="1-65535", first="", then=None, **of_batch):
-        ports = PortSet.parse(ask)
-        targets = [Target(host=f"host of {a}", address=a, ask=ports, first=PortSet.parse(first)) for a in addresses]
+    def scanned(*addresses, ask="1-65535", first="", then=None, surprises=NO_SURPRISES, **of_batch):
+        wanted = {"ask": PortSet.parse(ask), "first": PortSet.parse(first), "surprises": surprises}
+        targets = [Target(host=f"host of {a}", address=a, **wanted) for a in addresses]
         evidence = scan(Batch(targets=targets, **of_batch), Watcher(then))
         found = {observation.address: observation for observation in evidence}
         assert evidence.completion.complete

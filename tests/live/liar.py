@@ -5,11 +5,12 @@ It answers for every address of 198.51.100.0/24 and 2001:db8:51::/64, port by po
     with Liar("22:open", "1000-1099:icmp/3/13", "0-65535:closed", delay=0.03) as liar:
         ...                                     # scan liar.address and liar.address6
 
-``open`` completes the handshake, ``far`` does so a quarter of a second later, ``proxy`` completes it and resets a tenth
-of a second later, ``closed`` resets, ``silent`` does nothing; ``icmp/TYPE/CODE`` refuses, and ``router/TYPE/CODE`` does
-so from another address; ``forged`` sends what no answer to this segment can be: a reset and a handshake with the wrong
-acknowledgement, and a refusal of a segment that was never sent. ``delay`` holds every answer back for so many seconds,
-and after so many ``answers`` it answers no more, except on the ports ``spared``.
+``open`` completes the handshake, ``proxy`` completes it and resets a tenth of a second later, ``closed`` resets,
+``silent`` does nothing; ``icmp/TYPE/CODE`` refuses, and ``router/TYPE/CODE`` does so from another address; ``forged``
+sends what no answer to this segment can be: a reset and a handshake with the wrong acknowledgement, and a refusal of a
+segment that was never sent. ``far/MILLISECONDS/ACTION`` does any of these so much later. ``delay`` holds every answer
+back for so many seconds, and after so many ``answers`` it answers no more, except on the ports ``spared``. ``loss``
+permille of all packets get lost, both ways.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _OURS = ("203.0.113.66/32", "2001:db8:ffff::66/128")
 _READY = "answering"
 _SET_DEVICE, _TUN, _NO_HEADER = 0x400454CA, 0x0001, 0x1000  # TUNSETIFF, IFF_TUN, IFF_NO_PI: <linux/if_tun.h>
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
-_LATER, _FAR = 0.1, 0.25
+_LATER = 0.1
 
 
 class Liar:
@@ -42,8 +43,10 @@ class Liar:
 
     address, address6 = ADDRESS4, ADDRESS6
 
-    def __init__(self, *rules: str, delay: float = 0.0, answers: int = 1 << 30, spared: str = "") -> None:
-        self._words = [sys.executable, "-S", __file__, str(delay), str(answers), spared, *rules]
+    def __init__(
+        self, *rules: str, delay: float = 0.0, answers: int = 1 << 30, spared: str = "", loss: int = 0
+    ) -> None:
+        self._words = [sys.executable, "-S", __file__, str(delay), str(answers), spared, str(loss), *rules]
 
     def __enter__(self) -> Self:
         assert os.environ.get("AUDITOR_ISOLATED") == "1", "it runs inside tests/isolated alone"
@@ -140,8 +143,8 @@ def answers(to: Segment, action: str) -> list[tuple[float, bytes]]:
         return [(_LATER, tcp(to, _RST | _ACK, to.acknowledged, to.sequence))] if word == "proxy" else []
     if to.flags & (_SYN | _ACK | _RST) != _SYN or word == "silent":
         return []
-    if word in {"open", "proxy", "far"}:
-        return [(_FAR if word == "far" else 0.0, tcp(to, _SYN | _ACK, 1000, to.sequence + 1 & 0xFFFFFFFF))]
+    if word in {"open", "proxy"}:
+        return [(0.0, tcp(to, _SYN | _ACK, 1000, to.sequence + 1 & 0xFFFFFFFF))]
     if word == "closed":
         return [(0.0, tcp(to, _RST | _ACK, 0, to.sequence + 1 & 0xFFFFFFFF))]
     if word == "forged":
@@ -161,7 +164,15 @@ def table(rules: list[str]) -> list[str]:
     return actions
 
 
-def serve(actions: list[str], delay: float, left: int, spared: set[int]) -> None:
+def distance(action: str) -> tuple[float, str]:
+    """By how many seconds an action is late, and the rest of it."""
+    if not action.startswith("far/"):
+        return 0.0, action
+    _, milliseconds, rest = action.split("/", 2)
+    return int(milliseconds) / 1000, rest
+
+
+def serve(actions: list[str], delay: float, left: int, spared: set[int], loss: int) -> None:
     """Answer until ended."""
     tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(tun, _SET_DEVICE, struct.pack("16sH22x", DEVICE.encode(), _TUN | _NO_HEADER))
@@ -171,15 +182,20 @@ def serve(actions: list[str], delay: float, left: int, spared: set[int]) -> None
     while True:
         select.select([tun], [], [], max(0.0, waiting[0][0] - time.monotonic()) if waiting else None)
         while (segment := _read(tun)) is not None:
+            if int.from_bytes(os.urandom(4)) % 1000 < loss:
+                continue
             if segment.flags & _SYN and segment.dport not in spared:
                 left -= 1
             if left < 0 and segment.dport not in spared:
                 continue
-            for after, packet in answers(segment, actions[segment.dport]):
+            farther, action = distance(actions[segment.dport])
+            for after, packet in answers(segment, action):
                 number += 1
-                heapq.heappush(waiting, (time.monotonic() + delay + after, number, packet))
+                heapq.heappush(waiting, (time.monotonic() + delay + farther + after, number, packet))
         while waiting and waiting[0][0] <= time.monotonic():
-            os.write(tun, heapq.heappop(waiting)[2])
+            packet = heapq.heappop(waiting)[2]
+            if int.from_bytes(os.urandom(4)) % 1000 >= loss:
+                os.write(tun, packet)
 
 
 def _read(tun: int) -> Segment | None:
@@ -195,4 +211,4 @@ def _read(tun: int) -> Segment | None:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     named = {int(word) for word in sys.argv[3].split(",") if word}
-    serve(table(sys.argv[4:]), float(sys.argv[1]), int(sys.argv[2]), named)
+    serve(table(sys.argv[5:]), float(sys.argv[1]), int(sys.argv[2]), named, int(sys.argv[4]))

@@ -12,6 +12,7 @@ import pytest
 from auditor.collect.probe.observation import LIMITED
 from auditor.model.evidence import NO_ANSWER
 from auditor.model.ports import PortSet
+from auditor.model.target import Surprises
 
 WEB4, WEB6 = "192.0.2.10", "2001:db8::10"
 EVERY_PORT = "answers on every port"
@@ -158,6 +159,49 @@ def test_a_host_that_shuts_us_out_but_for_what_the_policy_names_leaves_the_rest_
 @pytest.mark.parametrize("rest", ["closed", "silent"])
 def test_a_port_that_is_served_from_far_away_is_found_among_near_ones(lie, look, rest, method):
     """Its answers come long after those of its host, from which the scanner learns how long to wait."""
-    with lie("22:open", "80:open", "2375:far", "8080:far", f"0-65535:{rest}") as host:
+    with lie("22:open", "80:open", "2375:far/250/open", "8080:far/250/open", f"0-65535:{rest}") as host:
         for one in look(host.address, host.address6, ask="1-3000,8080", method=method).values():
             assert one.open == PortSet.parse("22,80,2375,8080")
+
+
+FAR = ("150-159:far/150/open", "300-309:far/300/open")
+
+
+@pytest.mark.parametrize("method", ["connect", "syn"])
+@pytest.mark.parametrize("rest", ["closed", "silent"])
+def test_no_far_port_is_missed_among_near_ones_under_loss(lie, look, rest, method):
+    """Each of its answers comes when the round is over, and some do not come at all."""
+    with lie("20-29:open", *FAR, f"0-65535:{rest}", loss=50) as host:
+        for one in look(host.address, host.address6, ask="1-1000", method=method).values():
+            assert one.open == PortSet.parse("20-29,150-159,300-309")
+            assert one.closed | one.filtered == one.asked - one.open
+
+
+@pytest.mark.parametrize("method", ["connect", "syn"])
+def test_what_comes_after_its_round_counts_once_and_for_what_it_is(lie, look, method):
+    rules = (
+        "150-169:far/150/closed",
+        "300-319:far/300/icmp/3/13",
+        "400-419:far/300/router/3/10",
+        "500-519:far/300/open",
+    )
+    with lie("22:open", *rules, "0-65535:silent") as host:
+        one = look(host.address, ask="1-1000", method=method)[host.address]
+    assert one.open == PortSet.parse("22,500-519")
+    assert one.closed == PortSet.parse("150-169")
+    assert one.filtered == one.asked - one.open - one.closed
+    assert one.unknown == ()
+    refused = [note for note in one.notes if "refused by" in note]
+    assert sorted(note.partition(" from")[0] for note in refused) == [
+        "20 ports refused by ICMP 3/10 (host prohibited)",
+        "20 ports refused by ICMP 3/13 (administratively prohibited)",
+    ]
+
+
+@pytest.mark.parametrize("method", ["connect", "syn"])
+def test_a_far_port_that_ought_not_to_be_open_is_met_a_second_time(lie, look, method):
+    with lie("22:open", "500:far/300/open", "0-65535:closed") as host:
+        unwanted = Surprises(open=PortSet.parse("500"))
+        one = look(host.address, ask="1-1000", method=method, first="22", surprises=unwanted)[host.address]
+    assert one.open == PortSet.parse("22,500")
+    assert any("looked at a second time: 1 (1 as before)" in note for note in one.notes)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from auditor.collect.probe.absence import MESSAGE_WAIT, Inquiry
 from auditor.collect.probe.chunk import SILENT, UNREACHED
+from auditor.collect.probe.confirm import CONFIRM
 from auditor.collect.probe.conntrack import PAUSE, Tracking
 from auditor.collect.probe.dealing import Dealer
 from auditor.collect.probe.helper import Helper, News
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from auditor.collect.probe.chunk import Chunk
     from auditor.collect.probe.icmp import Message
+    from auditor.collect.probe.late import Late
     from auditor.collect.probe.methods import Method
     from auditor.collect.probe.subject import Subject
     from auditor.model.target import Batch, Observer, Target
@@ -171,7 +173,9 @@ class Campaign:
             return min(ceiling, HASTY_WAIT)
         passes = subject.tally.rounds if subject.alive else min(1, subject.tally.rounds)
         wait = patience(subject.round_trip, self._group, passes, ceiling) * subject.backoff
-        if subject.alive and subject.tally.rounds == 1:
+        if role == CONFIRM and subject.record.aside:
+            wait = max(wait, 2 * LATE_WAIT)
+        elif not subject.lingers and subject.work and subject.insists(subject.work[0]):
             wait = max(wait, LATE_WAIT)
         return min(ceiling, max(wait, queueing(subject.outstanding)) if subject.responsive else wait)
 
@@ -189,14 +193,14 @@ class Campaign:
         """Take over what has come back, move its subjects on, and give out the subjects that are finished."""
         if prober.finished:
             prober.drain()
-        news = News(prober.samples, prober.messages, prober.finished)
-        prober.samples, prober.messages, prober.finished = [], [], []
+        news = News(prober.samples, prober.messages, prober.finished, prober.late)
+        prober.samples, prober.messages, prober.finished, prober.late = [], [], [], []
         if prober.others:
             prober.others.clear()
             self._hear(news, prober)
         now = monotonic()
         touched = self._take_over(news, now)
-        self._wake(now)
+        touched |= self._wake(now)
         for subject in self._inquiry.proceed(now):
             touched[id(subject)] = subject
             if subject.doomed is not None:
@@ -224,13 +228,19 @@ class Campaign:
                 self._inquiry.hear(subject, unreached, now)
             elif chunk.role in _PATIENT and subject.silent:
                 self._inquiry.wonder(subject, now)
+        for answer in news.late:
+            self._hear_late(answer)
         return touched
 
-    def _wake(self, now: float) -> None:
+    def _wake(self, now: float) -> dict[int, Subject]:
+        """Those whose pause is over."""
+        awake = {}
         while self._later and self._later[0][0] <= now:
             subject = heapq.heappop(self._later)[2]
             subject.pause = 0.0
-            self._enlist(subject)
+            if id(subject) in self.active:
+                awake[id(subject)] = subject
+        return awake
 
     def _feed(self, prober: Method) -> None:
         while self._helper is not None and self._helper.hungry:
@@ -272,6 +282,15 @@ class Campaign:
             for other in subject.chunks.values():  # those in the second process keep theirs
                 other.timeout = self._timeout(subject)
 
+    def _hear_late(self, answer: Late) -> None:
+        subjects = self._by_host.get(answer.host, ())
+        if len({subject.scope for subject in subjects if answer.scope in {None, subject.scope}}) > 1:
+            return  # the same address on two links, and nobody knows which
+        for subject in subjects:
+            if answer.scope in {None, subject.scope}:
+                subject.hear_late(answer, self._timeout(subject))
+                self._enlist(subject)
+
     def _of(self, chunk: Chunk) -> Subject | None:
         """Whom a chunk was for that is back already: a late answer tells how long it took."""
         same = (one for one in self._by_host.get(chunk.host, ()) if one.scope == chunk.scope)
@@ -290,7 +309,7 @@ class Campaign:
     def _advance(self, subject: Subject, now: float) -> Iterator[Subject]:
         """After chunks came back: the next round, the end, or more of the same."""
         while subject.round_over:
-            if subject.end_round() is not Next.ANOTHER:
+            if subject.end_round(now) is not Next.ANOTHER:
                 self._retire(subject)
                 yield subject
                 return

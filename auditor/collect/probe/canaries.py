@@ -15,7 +15,7 @@ from auditor.collect.probe.rounds import CANARIES, Tally
 from auditor.collect.probe.states import where
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable
 
     from auditor.collect.probe.chunk import Chunk
 
@@ -78,8 +78,16 @@ def refusals(states: bytearray, last: Container[int]) -> array[int]:
     return array("H", islice((port for port in found if port not in last), _REFUSALS))
 
 
-def chosen(states: bytearray, last: Container[int]) -> array[int]:
-    """Ports known to answer, open ones if there are any; those of ``last`` only where others do not suffice."""
+def chosen(states: bytearray, last: Container[int], slow: Iterable[int] = ()) -> array[int]:
+    """Ports known to answer, open ones if there are any; those of ``last`` only where others do not suffice.
+
+    Those that are ``slow`` only where there are no others: their answers would come too late.
+    """
+    quick = bytearray(states)
+    for port in slow:
+        quick[port] = 0
+    if any(code in quick for code in (OPEN, CLOSED, REFUSED)):
+        states = quick
     if opens := where(states, OPEN):
         early = [port for port in opens if port not in last]
         opens = (early + [port for port in opens if port in last])[:CANARIES]

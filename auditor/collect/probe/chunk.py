@@ -26,6 +26,8 @@ DOUBTED: Final = 9
 """It was looked at more than once, and said one thing and then another."""
 
 ANSWERS: Final = (OPEN, CLOSED, REFUSED, RESET)
+_PASSING: Final = frozenset({"", "sentinel", "pilot"})
+"""Roles of what is asked in a pass over the ports, and not for a purpose of its own."""
 
 
 class Chunk:
@@ -36,10 +38,14 @@ class Chunk:
     """
 
     __slots__ = (
+        "asked",
         "attempt",
         "codes",
         "cursor",
         "dealt",
+        "due",
+        "firm",
+        "heard",
         "held",
         "host",
         "left",
@@ -52,6 +58,7 @@ class Chunk:
         "round_trip",
         "sampled",
         "scope",
+        "sent",
         "timeout",
         "watch",
     )
@@ -70,9 +77,12 @@ class Chunk:
         attempt: int = 0,
         round_trip: float = 0.0,
         responsive: bool = False,
+        due: bool = False,
+        firm: bool = False,
     ) -> None:
         self.number = number
-        self.ports = ports
+        self.ports = self.asked = ports
+        """Whoever takes the outcomes over may leave ports out; ``asked`` stays as it was."""
         self.host = host
         self.scope = scope
         """The zone's number for an IPv6 address (0: none); None makes it an IPv4 address."""
@@ -86,6 +96,12 @@ class Chunk:
         """Seconds that an answer is known to take there, or at others; 0 where nothing is known."""
         self.responsive = responsive
         """Whether the host has answered most of what it was asked: where nothing comes, something holds it up."""
+        self.due = due
+        """Whether its ports have not been listened to for as long as late answers take."""
+        self.firm = firm
+        """Whether they are to be now, even if others have to wait."""
+        self.heard = True
+        """Whether what keeps silent in it is, or will be: unless a method had no room for that."""
         self.codes = bytearray(len(ports))
         self.left = len(ports)
         self.cursor = 0
@@ -93,7 +109,14 @@ class Chunk:
         self.sampled = 0.0
         self.dealt = 0.0
         """When it was dealt out, by the campaign's clock; nothing of it was sent before."""
+        self.sent = 0.0
+        """When the last of it was sent, by the same clock; 0: not yet."""
         self.reasons: dict[int, str] = {}
+
+    @property
+    def lingers(self) -> bool:
+        """Whether late answers count, too. What is watched, or may be our own echo, has to be in time."""
+        return self.role in _PASSING and not (self.local or self.watch)
 
     def settle(self, index: int, code: int, reason: str | None = None) -> bool:
         """Record an outcome; whether it was the last one."""

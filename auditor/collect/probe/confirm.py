@@ -72,6 +72,7 @@ class SecondLook:
         self._loss = loss
         self._most = looks
         self._total = before + len(self.todo)
+        self._added = array("H")
         self._trails: dict[int, bytes] = {}
         """What each port said in turn, the first look's state before all; but for those that agreed at once."""
         self._results: dict[int, int] = {}
@@ -108,6 +109,12 @@ class SecondLook:
                 trail += bytes([code])
                 self._trails[port] = self._shared.setdefault(trail, trail)
 
+    def add(self, port: int) -> None:
+        """One more is open, against all wishes."""
+        self._opens |= PortSet.numbers([port])
+        self._total += 1
+        self._added.append(port)
+
     def go_on(self) -> float:
         """A round is over: draw conclusions, and leave in ``todo`` what needs another.
 
@@ -123,6 +130,8 @@ class SecondLook:
                     left.append(port)
                 else:
                     self._results[port] = result
+        left.extend(self._added)
+        self._added = array("H")
         self.todo = left
         self._heard = False
         contradicted = any(self._trails[port][-1] in _STATEMENTS for port in left)

@@ -31,8 +31,10 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSED, RESET, SILENT, Chunk
 from auditor.collect.probe.icmp import ROUTE_ERRORS, Message, classify, drain
+from auditor.collect.probe.late import Late
+from auditor.collect.probe.lingering import Lingering, Probe
 from auditor.collect.probe.local import is_local
-from auditor.collect.probe.pacing import Wheel, Window
+from auditor.collect.probe.pacing import LATE_WAIT, Wheel, Window
 from auditor.collect.probe.phantoms import Phantoms
 
 if TYPE_CHECKING:
@@ -53,9 +55,6 @@ _EVENTS: Final = select.EPOLLOUT | select.EPOLLIN | select.EPOLLRDHUP | select.E
 _ANY4: Final = ("127.0.0.1", 1)
 _ANY6: Final = ("::1", 1, 0, 0)
 
-Probe = tuple[int, Chunk, int, float]
-"""Descriptor, chunk, index in it, when it was sent. Its identity tells it from an earlier one on the descriptor."""
-
 
 class _Again(NamedTuple):
     """A probe that this machine could not send, to be tried once more."""
@@ -70,7 +69,8 @@ class Connect:
 
     ``take`` gives the next chunk, or None for none now. Finished ones come out of :meth:`step` in :attr:`finished`,
     round-trip samples in :attr:`samples`, and what the network said about ports in :attr:`messages`, which can
-    contradict a chunk that was finished before: an ICMP refusal looks like a RST at first.
+    contradict a chunk that was finished before: an ICMP refusal looks like a RST at first. What is given up goes on
+    being listened to for a while, as far as there is room; answers to finished chunks come out in :attr:`late`.
     """
 
     most: ClassVar[int] = 12_288
@@ -82,6 +82,7 @@ class Connect:
         self.samples: list[tuple[Chunk, float]] = []
         self.messages: list[tuple[Message, int, str]] = []
         self.others: list[int] = []
+        self.late: list[Late] = []
         self._take = take
         self._window = Window(_FIRST_WINDOW, window)
         self._chunk: Chunk | None = None
@@ -91,6 +92,8 @@ class Connect:
         self._idle: dict[bool, list[int]] = {False: [], True: []}
         self._pending: dict[int, Probe] = {}
         self._held: dict[int, Probe] = {}
+        self._lingering = Lingering()
+        self._crowded = False
         self._wheel: Wheel[Probe] = Wheel()
         self._again: list[_Again] = []
         self._tries: dict[tuple[Chunk, int], int] = {}
@@ -125,6 +128,7 @@ class Connect:
         self._connect.clear()
         self._pending.clear()
         self._held.clear()
+        self._lingering.clear()
         self._poll.close()
 
     def step(self, wait: float) -> None:
@@ -158,33 +162,44 @@ class Connect:
     def _sleep(self, wait: float, now: float, *, full: bool) -> float:
         if full:
             wait = min(wait, _GROW_WAIT) if self._window.can_grow else wait
-        elif self._chunk is not None and self._chunk.cursor < len(self._chunk.ports):
+        elif self._chunk is not None and self._chunk.cursor < len(self._chunk.ports) and not self._crowded:
             return 0.0
-        due = self._wheel.next_due
-        if due is not None:
-            wait = min(wait, due - now)
+        for due in (self._wheel.next_due, self._lingering.next_due):
+            if due is not None:
+                wait = min(wait, due - now)
         if self._again:
             wait = min(wait, self._again[0].when - now)
         return max(0.0, wait)
 
     def _fill(self, now: float) -> bool:
-        """Send until the window is full (True) or there is nothing to send (False)."""
-        while (room := self._window.size - len(self._pending) - len(self._held)) > 0:
+        """Send until the window is full (True) or there is nothing to send, or no room left to linger in (False)."""
+        window = self._window
+        while (room := window.size - len(self._pending) - len(self._held)) > 0:
+            self._crowded = (free := window.limit - self._under_way) <= 0
+            if self._crowded:
+                return False
             chunk = self._chunk
             if chunk is None or chunk.cursor == len(chunk.ports):
                 chunk = self._chunk = self._take()
                 if chunk is None:
                     return False
                 self._window.expect(chunk.round_trip, responsive=chunk.responsive)
-            if not self._launch(chunk, room, now):
+            if not self._launch(chunk, min(room, free), now):
                 return True
+        self._crowded = False
         return True
+
+    @property
+    def _under_way(self) -> int:
+        """How many descriptors are in use."""
+        return len(self._pending) + len(self._held) + len(self._lingering)
 
     def _launch(self, chunk: Chunk, room: int, now: float) -> bool:
         """Ask up to ``room`` more ports of the chunk; False when descriptors ran out."""
         pending, connect, idle = self._pending, self._connect, self._idle[chunk.scope is not None]
         bucket = self._wheel.bucket(now + min(chunk.timeout, _LOOK)).append
         host, scope, ports = chunk.host, chunk.scope, chunk.ports
+        chunk.sent = now
         stop = min(len(ports), chunk.cursor + room)
         while chunk.cursor < stop:
             index = chunk.cursor
@@ -220,7 +235,7 @@ class Connect:
         return descriptor
 
     def _without_descriptor(self, chunk: Chunk, now: float) -> bool:
-        used = len(self._pending) + len(self._held)
+        used = self._under_way
         if used:
             self._window.bound(used)
             return False
@@ -258,6 +273,7 @@ class Connect:
             self._odd_start(descriptor, chunk, index, error, now)
 
     def _await(self, descriptor: int, chunk: Chunk, index: int, now: float) -> None:
+        chunk.sent = now
         probe = self._pending[descriptor] = (descriptor, chunk, index, now)
         self._wheel.bucket(now + min(chunk.timeout, _LOOK)).append(probe)
 
@@ -307,7 +323,7 @@ class Connect:
     def _try_again(self, now: float) -> None:
         again, self._again = self._again, []
         for one in again:
-            if one.when <= now and len(self._pending) < self._window.limit:
+            if one.when <= now and self._under_way < self._window.limit:
                 self._start(one.chunk, one.at, now)
             else:
                 self._again.append(one)
@@ -320,7 +336,7 @@ class Connect:
         for descriptor, mask in events:
             probe = pending.get(descriptor)
             if probe is None:
-                self._not_pending(descriptor)
+                self._not_pending(descriptor, mask, now)
                 continue
             _, chunk, index, sent = probe
             scope = chunk.scope
@@ -335,6 +351,7 @@ class Connect:
                     self._sample(chunk, sent, now)
                 if chunk is onward and bucket is not None and (index := chunk.cursor) < len(chunk.ports):
                     chunk.cursor = index + 1
+                    chunk.sent = now
                     port = chunk.ports[index]
                     error = connect[descriptor]((chunk.host, port) if scope is None else (chunk.host, port, 0, scope))
                     if error == EINPROGRESS:
@@ -386,7 +403,7 @@ class Connect:
         """What the network said about this very probe, if it did."""
         found: tuple[int, str | None] | None = None
         for message, code, reason in self._read_messages(self._sockets[descriptor]):
-            if message.port == chunk.ports[index] and message.host == chunk.host:
+            if message.port == chunk.asked[index] and message.host == chunk.host:
                 found = code, reason
         return found
 
@@ -432,20 +449,49 @@ class Connect:
             chunk.held += 1
             probe = self._held[descriptor] = (descriptor, chunk, index, now)
             self._wheel.bucket(now + WATCH).append(probe)
-            self._not_pending(descriptor)
+            self._watch(probe)
         else:
             self._drop(descriptor)
             self._settle(chunk, index, OPEN)
 
-    def _not_pending(self, descriptor: int) -> None:
-        """An event of a descriptor that is idle (meaningless), watched, or none of ours."""
-        probe = self._held.get(descriptor)
-        if probe is None:
-            if descriptor not in self._sockets:
-                self.others.append(descriptor)
+    def _not_pending(self, descriptor: int, mask: int, now: float) -> None:
+        """An event of a descriptor that lingers, is watched, is idle (meaningless), or is none of ours."""
+        if (probe := self._lingering.get(descriptor)) is not None:
+            self._answered_late(probe, mask, now)
+        elif (probe := self._held.get(descriptor)) is not None:
+            self._watch(probe)
+        elif descriptor not in self._sockets:
+            self.others.append(descriptor)
+
+    def _answered_late(self, probe: Probe, mask: int, now: float) -> None:
+        """Something came for a probe that had been given up. ICMP messages go the way of all others."""
+        descriptor, chunk, index, sent = probe
+        error = self._connect[descriptor](_ANY4 if chunk.scope is None else _ANY6)
+        if error == EALREADY and (not mask & select.EPOLLERR or self._verdict(descriptor, chunk, index) is None):
             return
+        self._lingering.remove(probe)
+        if error == ECONNREFUSED:
+            self._refused.add(descriptor)
+            self._idle[chunk.scope is not None].append(descriptor)
+            self._tell_late(chunk, index, CLOSED, now - sent)
+        elif error == EALREADY:
+            self._free(descriptor, chunk)
+        else:
+            self._verdict(descriptor, chunk, index)
+            self._drop(descriptor)
+            if error in {0, EISCONN, ECONNRESET, EPIPE}:
+                self._tell_late(chunk, index, OPEN, now - sent)
+
+    def _tell_late(self, chunk: Chunk, index: int, code: int, seconds: float) -> None:
+        if chunk.left:  # then it is not too late
+            chunk.codes[index] = code
+        else:
+            answer = Late(chunk.host, chunk.scope, chunk.asked[index], chunk.attempt, code, seconds)
+            self.late.append(answer)
+
+    def _watch(self, probe: Probe) -> None:
         try:
-            self._sockets[descriptor].recv(1, socket.MSG_PEEK)
+            self._sockets[probe[0]].recv(1, socket.MSG_PEEK)
         except BlockingIOError:
             return
         except OSError:
@@ -459,7 +505,9 @@ class Connect:
 
     def _expire(self, now: float) -> None:
         """Give up what has waited long enough; this loop is written for speed, too."""
-        pending, sockets, wheel = self._pending, self._sockets, self._wheel
+        for probe in self._lingering.due(now):
+            self._free(probe[0], probe[1])
+        pending, sockets, wheel, lingering = self._pending, self._sockets, self._wheel, self._lingering
         for probe in wheel.due(now):
             descriptor, chunk, index, sent = probe
             if pending.get(descriptor) is not probe:
@@ -470,15 +518,19 @@ class Connect:
             if overdue > now:  # this was only a look in, or the estimate has grown
                 wheel.bucket(overdue).append(probe)
                 continue
-            try:
-                sockets[descriptor].shutdown(socket.SHUT_RDWR)
-            except OSError:  # it is not connecting any more: an answer came this moment, and is lost now
-                del pending[descriptor]
-                self._drop(descriptor)
-                self._start(chunk, index, now, fresh=True)
-                continue
+            if chunk.lingers and (chunk.firm or lingering.has_room(self._window.limit)):
+                lingering.add(probe)
+            else:
+                try:
+                    sockets[descriptor].shutdown(socket.SHUT_RDWR)
+                except OSError:  # it is not connecting any more: an answer came this moment, and is lost now
+                    del pending[descriptor]
+                    self._drop(descriptor)
+                    self._start(chunk, index, now, fresh=True)
+                    continue
+                self._idle[chunk.scope is not None].append(descriptor)
+                chunk.heard &= chunk.timeout >= LATE_WAIT
             del pending[descriptor]
-            self._idle[chunk.scope is not None].append(descriptor)
             chunk.codes[index] = SILENT
             left = chunk.left = chunk.left - 1
             if not left:

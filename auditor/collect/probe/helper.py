@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from auditor.collect.probe.chunk import Chunk
 from auditor.collect.probe.icmp import Message
+from auditor.collect.probe.late import Late
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,11 +36,12 @@ _GRACE: Final = 1.0
 
 
 class News(NamedTuple):
-    """What has come back: round-trip samples, what the network said of ports, finished chunks."""
+    """What has come back: round-trip samples, what the network said of ports, finished chunks, late answers."""
 
     samples: list[tuple[Chunk, float]]
     messages: list[tuple[Message, int, str]]
     finished: list[Chunk]
+    late: list[Late]
 
 
 class Helper:
@@ -69,7 +71,7 @@ class Helper:
         self.given[chunk.number] = chunk
         self.hungry -= 1
         where = (chunk.host, chunk.scope, chunk.local)
-        how = (chunk.timeout, chunk.watch, chunk.role, chunk.attempt, chunk.round_trip, chunk.responsive)
+        how = (chunk.timeout, chunk.watch, chunk.role, chunk.attempt, chunk.round_trip, chunk.responsive, chunk.firm)
         order = (chunk.number, chunk.ports.tobytes(), where, how)
         try:
             self._socket.send(marshal.dumps(order))
@@ -95,9 +97,13 @@ class Helper:
                 self._understand(said, news)
 
     def _understand(self, said: tuple[Any, ...], news: News) -> None:
-        number, codes, reasons, seconds, messages = said
+        number, codes, reasons, heard, sent, seconds, messages, late = said
+        news.late.extend(Late(*answer) for answer in late)
+        if number is None:
+            return
         chunk = self.given.pop(number)
         chunk.codes[:], chunk.reasons, chunk.left = codes, reasons, 0
+        chunk.heard, chunk.sent = heard, sent
         news.finished.append(chunk)
         if seconds is not None:
             news.samples.append((chunk, seconds))
@@ -148,12 +154,12 @@ def _serve(sock: socket.socket, method: Callable[..., Method], window: int) -> N
                 return
             queue.append(_chunk(marshal.loads(data)))  # noqa: S302 - from our own parent
             wanted -= 1
-        if prober.finished:
+        if prober.finished or prober.late:
             _report(sock, prober)
 
 
 def _chunk(order: tuple[Any, ...]) -> Chunk:
-    number, ports, (host, scope, local), (timeout, watch, role, attempt, round_trip, responsive) = order
+    number, ports, (host, scope, local), (timeout, watch, role, attempt, round_trip, responsive, firm) = order
     return Chunk(
         number,
         array("H", ports),
@@ -166,11 +172,15 @@ def _chunk(order: tuple[Any, ...]) -> Chunk:
         attempt=attempt,
         round_trip=round_trip,
         responsive=responsive,
+        firm=firm,
     )
 
 
 def _report(sock: socket.socket, prober: Method) -> None:
-    """One message a chunk, so that its size is bounded: outcomes, reasons, a round-trip time, what the network said."""
+    """One message a chunk, so that its size is bounded: outcomes, reasons, a round-trip time, what the network said.
+
+    Answers to earlier chunks follow, in messages of their own.
+    """
     prober.drain()
     seconds = {chunk.number: sample for chunk, sample in prober.samples}
     late = {chunk.host: sample for chunk, sample in prober.samples}  # of chunks that were reported before
@@ -178,5 +188,9 @@ def _report(sock: socket.socket, prober: Method) -> None:
         batch, prober.messages = prober.messages[:_MESSAGES], prober.messages[_MESSAGES:]
         messages = [(tuple(message), code, reason) for message, code, reason in batch]
         sample = seconds.get(chunk.number, late.get(chunk.host))
-        sock.send(marshal.dumps((chunk.number, bytes(chunk.codes), chunk.reasons, sample, messages)))
+        outcome = chunk.number, bytes(chunk.codes), chunk.reasons, chunk.heard, chunk.sent
+        sock.send(marshal.dumps((*outcome, sample, messages, [])))
     prober.finished, prober.samples = [], []
+    while prober.late:
+        some, prober.late = prober.late[:_MESSAGES], prober.late[_MESSAGES:]
+        sock.send(marshal.dumps((None, b"", {}, True, 0.0, None, [], [tuple(answer) for answer in some])))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from auditor.collect.probe.chunk import Chunk
     from auditor.collect.probe.icmp import Message
+    from auditor.collect.probe.late import Late
 
 
 class Method(Protocol):
@@ -22,6 +23,7 @@ class Method(Protocol):
     samples: list[tuple[Chunk, float]]
     messages: list[tuple[Message, int, str]]
     others: list[int]
+    late: list[Late]
 
     @staticmethod
     def hindrance() -> str | None: ...  # noqa: D102 - described at Connect

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from itertools import compress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from auditor.collect.probe.chunk import (
     ANSWERS,
@@ -25,22 +25,37 @@ from auditor.collect.probe.states import where
 if TYPE_CHECKING:
     from auditor.collect.probe.chunk import Chunk
 
+_OPEN_QUESTIONS: Final = (UNASKED, SILENT)
 _ANSWERED: Final = bytes(code in ANSWERS for code in range(256))
+
+
+class Rest(NamedTuple):
+    """Ports that have kept silent, in the order of asking; ``due`` ones have not been listened to for long."""
+
+    due: array[int]
+    heard: array[int]
+
+    @property
+    def size(self) -> int:
+        """How many."""
+        return len(self.due) + len(self.heard)
 
 
 class Record:
     """``states`` holds an outcome a port, by number, ``reasons`` explains odd ones, ``tally`` counts.
 
-    ``rest`` is what has been asked in this round and kept silent, in the order of asking.
+    ``rest`` is what has been asked in this round and kept silent, ``aside`` are ports whose answer did not come with
+    the chunk they were asked in.
     """
 
-    __slots__ = ("reasons", "rest", "states", "tally")
+    __slots__ = ("aside", "reasons", "rest", "states", "tally")
 
     def __init__(self) -> None:
         self.states = bytearray()
         self.reasons: dict[int, str] = {}
         self.tally = Tally()
-        self.rest = array("H")
+        self.rest = Rest(array("H"), array("H"))
+        self.aside: set[int] = set()
 
     def begin(self, highest: int) -> None:
         """Take the memory it needs for ports up to this one."""
@@ -64,9 +79,11 @@ class Record:
 
     def take(self, chunk: Chunk) -> None:
         """Write down the outcomes of a chunk of this round."""
+        if self.aside:
+            self._leave_out_known(chunk)
         states, tally, codes = self.states, self.tally, chunk.codes
         for port, code in zip(chunk.ports, codes, strict=True):
-            if code != SILENT or states[port] != UNREACHED:
+            if code != SILENT or states[port] in _OPEN_QUESTIONS:  # silence takes nothing back
                 states[port] = code
         answered, opened = sum(codes.translate(_ANSWERED)), codes.count(OPEN)
         tally.answers += answered
@@ -78,7 +95,52 @@ class Record:
             tally.late_opens += opened
         silences = codes.translate(SILENCES)
         if 1 in silences:
-            self.rest.extend(compress(chunk.ports, silences))
+            rest = self.rest.due if chunk.due and not chunk.heard else self.rest.heard
+            rest.extend(compress(chunk.ports, silences))
+
+    def _leave_out_known(self, chunk: Chunk) -> None:
+        """What has been answered aside counts once, and silence takes nothing back; open outweighs the rest."""
+        states = self.states
+        known = {port for port in self.aside.intersection(chunk.ports) if states[port] not in _OPEN_QUESTIONS}
+        if not known:
+            return
+        for port, code in zip(chunk.ports, chunk.codes, strict=True):
+            if port in known and code == OPEN != states[port]:
+                states[port] = OPEN
+                self.tally.opens += 1
+        wanted = [port not in known for port in chunk.ports]
+        chunk.codes = bytearray(compress(chunk.codes, wanted))
+        chunk.ports = array("H", compress(chunk.ports, wanted))
+
+    def still_silent(self) -> Rest:
+        """What is left of ``rest``: messages and late answers may have told of it since."""
+        silences = self.states.translate(SILENCES)
+        return Rest(*(array("H", compress(part, map(silences.__getitem__, part))) for part in self.rest))
+
+    def begin_round(self) -> None:
+        """Nothing has been asked in this round yet."""
+        self.rest = Rest(array("H"), array("H"))
+        self.tally.asked_last = self.tally.answered_last = self.tally.kept_in_last = 0
+
+    def hear_late(self, port: int, code: int, *, again: bool, last: bool) -> bool:
+        """An answer came after its chunk; whether that is news.
+
+        ``again``: it answers another pass than the first, so that the first one's probe or its answer got lost.
+        ``last``: it answers this pass.
+        """
+        if port >= len(self.states) or self.states[port] not in {SILENT, UNREACHED}:
+            return False
+        tally, opened = self.tally, code == OPEN
+        self.states[port] = code
+        self.reasons.pop(port, None)
+        self.aside.add(port)
+        tally.answers += 1
+        tally.opens += opened
+        tally.answered_last += last
+        if again:
+            tally.late += 1
+            tally.late_opens += opened
+        return True
 
     def contradict(self, port: int, code: int, reason: str) -> None:
         """A message about a port that was taken for closed or silent: refused or unreached, rather."""

@@ -27,15 +27,17 @@ from auditor.collect.probe.chunk import (
 from auditor.collect.probe.confirm import CONFIRM, SecondLook, second_look
 from auditor.collect.probe.conntrack import FULL
 from auditor.collect.probe.jury import Jury, Trust, crowded
+from auditor.collect.probe.late import Listening
 from auditor.collect.probe.order import SENTINELS, order, outsiders
 from auditor.collect.probe.pacing import RoundTrip
-from auditor.collect.probe.record import Record
+from auditor.collect.probe.record import Record, Rest
 from auditor.collect.probe.rounds import BREATH, CANARIES, SHORT, SILENT_PAUSE, SILENT_ROUNDS, Next
 from auditor.collect.probe.states import numbers
 from auditor.model.evidence import NO_ANSWER
 from auditor.model.ports import PortSet, Protocol
 
 if TYPE_CHECKING:
+    from auditor.collect.probe.late import Late
     from auditor.model.target import Target
 
 MOST_OUTSTANDING: Final = 32_768
@@ -57,14 +59,17 @@ _CANARY_GROUPS: Final = 4
 _WITNESSES: Final = 3
 _FAR_APART: Final = 512
 """So many ports between two groups of canaries, and the first group is over before the next is sent."""
+_FEW: Final = 1 / 8
+"""This share of all answers, and it is some ports that are farther away, and not the host."""
 _OPENS: Final = bytes(code == OPEN for code in range(256))
 
 
 class Segment(NamedTuple):
-    """Ports to ask, in this order, for this purpose."""
+    """Ports to ask, in this order, for this purpose. ``due``: they have not been listened to for long yet."""
 
     ports: array[int]
     role: str = ""
+    due: bool = True
 
 
 class Subject:
@@ -100,6 +105,8 @@ class Subject:
         self._looked_outside = False
         self._jury = Jury()
         self._named: frozenset[int] = frozenset()
+        self._listening = Listening()
+        self._settled = False
         self._canaries = Canaries()
         self._checks = self._troubles = self._attempt = self._swallowed = 0
 
@@ -138,7 +145,7 @@ class Subject:
         segment = self.work.popleft()
         ports = segment.ports
         if len(ports) > most:
-            self.work.appendleft(Segment(ports[most:], segment.role) if most else segment)
+            self.work.appendleft(segment._replace(ports=ports[most:]) if most else segment)
             ports = ports[:most]
         watch = segment.role in jury.ROLES or self.trust is Trust.WATCHED
         chunk = self.chunks[number] = Chunk(
@@ -151,12 +158,23 @@ class Subject:
             watch=watch,
             role=segment.role,
             attempt=self._attempt,
+            due=segment.due,
+            firm=self.insists(segment),
         )
         if segment.role in _SCOUTS:
             self._scouts[number] = chunk
         self.outstanding += len(ports)
         self.tally.asked_last += len(ports)
         return chunk
+
+    @property
+    def lingers(self) -> bool:
+        """Whether it is listened to when a round has gone on; see :attr:`Chunk.lingers`."""
+        return not (self.local or self.trust is Trust.WATCHED)
+
+    def insists(self, segment: Segment) -> bool:
+        """Whether these ports are to be listened to for long now, as there has been no room for that before."""
+        return segment.due and self.alive and self._attempt > 0
 
     def _may_be_asked(self) -> bool:
         if self.absence.doubtful and not self.alive and self.verdict is None and self.work[0].role != LOOK:
@@ -188,7 +206,7 @@ class Subject:
         if self.tally.rounds > 1:
             return self.size
         silent = (self.size - self.tally.answers) * self.tally.rounds
-        return min(self.size, self.tally.answers + (silent + len(self.record.rest)) // 2)
+        return min(self.size, self.tally.answers + (silent + self.record.rest.size) // 2)
 
     # -- what it answers -----------------------------------------------------------------------------------------
 
@@ -249,6 +267,20 @@ class Subject:
             chunk.codes = chunk.codes.replace(bytes([OPEN]), bytes([UNASKED]))
         self._take(chunk)
 
+    def hear_late(self, answer: Late, used: float) -> None:
+        """An answer to a chunk that is back already. ``used`` is the patience that the host was shown so far."""
+        if answer.code == OPEN and self.trust is Trust.WATCHED:
+            if self.verdict is None and self.states[answer.port : answer.port + 1] == bytes([SILENT]):
+                self._watch_again(array("H", [answer.port]))
+            return
+        again, last = answer.attempt > 0, answer.attempt == self._attempt
+        if not self.record.hear_late(answer.port, answer.code, again=again, last=last):
+            return
+        if self.second_look is not None and answer.code == OPEN and self.target.surprises.open.has(answer.port):
+            self.second_look.add(answer.port)
+        if answer.seconds and (not self.round_trip or len(self.record.aside) > _FEW * self.tally.answers):
+            self.sample(answer.seconds, used)  # it is not that port alone
+
     def _explain(self, chunk: Chunk, said: dict[int, tuple[int, str]]) -> None:
         kept_in = self.record.explain(chunk, said, watched=self.trust is Trust.WATCHED)
         if not self.alive and kept_in == len(chunk.codes) and self.states.count(LOCAL) + kept_in >= self._enough:
@@ -260,6 +292,7 @@ class Subject:
         return min(self.size, _ENOUGH)
 
     def _take(self, chunk: Chunk) -> None:
+        self._listening.note(chunk)
         self.record.take(chunk)
         if self.alive:
             self.cap = min(self.cap, MOST_OUTSTANDING)
@@ -330,12 +363,15 @@ class Subject:
         self._scouts.pop(chunk.number, None)
         self.outstanding -= len(chunk.ports)
         self.tally.asked_last -= len(chunk.ports)
-        self.work.appendleft(Segment(chunk.ports, chunk.role))
+        self.work.appendleft(Segment(chunk.ports, chunk.role, chunk.due))
 
     # -- rounds --------------------------------------------------------------------------------------------------
 
-    def end_round(self) -> Next:
-        """Decide what comes next, and prepare it. Called when :attr:`round_over`; see :attr:`pause` afterwards."""
+    def end_round(self, now: float) -> Next:
+        """Decide what comes next, and prepare it. Called when :attr:`round_over`; see :attr:`pause` afterwards.
+
+        After a pause in which there was nothing to ask, but answers may have come, it is to be called again.
+        """
         tally, self.pause = self.tally, 0.0
         if self.second_look is not None and self.verdict is not None:
             self.pause = self.second_look.go_on()
@@ -346,23 +382,30 @@ class Subject:
             self._looked_outside, self._jury = True, Jury()
             self.work.append(Segment(strangers, "outsider"))
             return Next.ANOTHER
-        rest = array("H", (port for port in self.record.rest if self.states[port] in {SILENT, UNREACHED}))
-        if rest and (self._checks or self._canaries.lost_touch):
-            return self._check(rest)
-        self._close_books()
-        if self.alive:
-            decision = tally.decide(len(rest))
-            self.pause = BREATH if tally.rounds == 1 and len(rest) <= SHORT else 0.0
-        elif rest and tally.rounds < SILENT_ROUNDS:
-            decision = Next.ANOTHER
-            self.pause = SILENT_PAUSE if tally.rounds == SILENT_ROUNDS - 1 else 0.0
-        else:
-            decision = Next.ENOUGH
+        rest = self.record.still_silent()
+        if not self._settled:
+            if rest.size and (self._checks or self._canaries.lost_touch):
+                return self._check(rest)
+            self._close_books()
+        self._settled = False
+        decision = self._decide(rest.size)
         if decision is not Next.ANOTHER:
-            self.pause = 0.0
-            return self._done(decision)
+            self.pause = self._listening.left(now, lossy=self.alive and tally.late + tally.lost > 0) if rest.size else 0
+            self._settled = self.pause > 0
+            return Next.ANOTHER if self._settled else self._done(decision)
         self._next_round(rest)
         return Next.ANOTHER
+
+    def _decide(self, silent: int) -> Next:
+        """Whether so many ports may be called silent now, and how long to wait before they are asked again."""
+        tally = self.tally
+        if self.alive:
+            self.pause = BREATH if tally.rounds == 1 and silent <= SHORT else 0.0
+            return tally.decide(silent)
+        if silent and tally.rounds < SILENT_ROUNDS:
+            self.pause = SILENT_PAUSE if tally.rounds == SILENT_ROUNDS - 1 else 0.0
+            return Next.ANOTHER
+        return Next.ENOUGH
 
     @property
     def _doubtful(self) -> bool:
@@ -393,7 +436,7 @@ class Subject:
         self.tally.opens += look.settle(self.states, self.reasons)
         return decision
 
-    def _check(self, rest: array[int]) -> Next:
+    def _check(self, rest: Rest) -> Next:
         """A round in which the host was lost counts for nothing. See whether it is there before asking much again."""
         seen = self._canaries.end_round()
         if self._checks and seen.lost * 2 <= seen.canaries:
@@ -409,7 +452,7 @@ class Subject:
         self.record.rest = rest
         self.backoff = min(2 * self.backoff, _MOST_BACKOFF)
         self.pause = SILENT_PAUSE * self._checks
-        self.work.append(Segment(chosen(self.states, self._named)[:CHECKS], "check"))
+        self.work.append(Segment(self._known_canaries()[:CHECKS], "check"))
         return Next.ANOTHER
 
     def _close_books(self) -> None:
@@ -419,19 +462,25 @@ class Subject:
             self.cap = max(_LEAST_OUTSTANDING, self.cap // 2)
         self.tally.end_round(seen)
 
-    def _next_round(self, rest: array[int]) -> None:
-        self.record.rest = array("H")
+    def _next_round(self, rest: Rest) -> None:
+        self.record.begin_round()
         self._attempt += 1
-        self.tally.asked_last = self.tally.answered_last = self.tally.kept_in_last = 0
-        known = chosen(self.states, self._named) if self.alive else array("H")
-        few = len(known) < CANARIES
-        groups = _CANARY_GROUPS if len(rest) >= _CANARY_GROUPS * (_FAR_APART if few else SENTINELS) else 1
+        known = self._known_canaries() if self.alive else array("H")
+        few, due = len(known) < CANARIES, len(rest.due)
+        groups = _CANARY_GROUPS if rest.size >= _CANARY_GROUPS * (_FAR_APART if few else SENTINELS) else 1
         for group in range(groups):
-            part = rest[group * len(rest) // groups : (group + 1) * len(rest) // groups]
-            share = known if few else known[group::groups]
-            self.work.extend(Segment(*one) for one in ((part, ""), (share, "canary")) if one[0])
-        if self.tally.opens and (refused := refusals(self.states, self._named)):
+            low, high = (edge * rest.size // groups for edge in (group, group + 1))
+            segments = (
+                Segment(rest.due[low:high]),
+                Segment(rest.heard[max(0, low - due) : max(0, high - due)], due=False),
+                Segment(known if few else known[group::groups], "canary"),
+            )
+            self.work.extend(segment for segment in segments if segment.ports)
+        if self.tally.opens and (refused := refusals(self.states, self._named | self.record.aside)):
             self.work.append(Segment(refused, "refusal"))
+
+    def _known_canaries(self) -> array[int]:
+        return chosen(self.states, self._named, self.record.aside)
 
     @property
     def limits_refusals_alone(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from bisect import bisect_right
 from collections import deque
 from errno import EAGAIN, ENOBUFS, ENOMEM
 from itertools import repeat
@@ -14,10 +13,11 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, SILENT, UNASKED, UNREACHED, Chunk
 from auditor.collect.probe.connect import Connect
 from auditor.collect.probe.icmp import NO_NEIGHBOUR, ROUTE_ERRORS, Message, classify
+from auditor.collect.probe.late import Late
 from auditor.collect.probe.local import is_local
 from auditor.collect.probe.pacing import Wheel, Window
 from auditor.collect.probe.syn.packet import FLAGS, RST, SYN_ACK
-from auditor.collect.probe.syn.peer import Flight, Peers
+from auditor.collect.probe.syn.peer import Flight, Peers, acknowledgement
 from auditor.collect.probe.syn.sources import SLOTS, SourcePorts
 from auditor.collect.probe.syn.wire import Wire
 
@@ -74,6 +74,7 @@ class Syn:
         self.samples: list[tuple[Chunk, float]] = []
         self.messages: list[tuple[Message, int, str]] = []
         self.others: list[int] = []
+        self.late: list[Late] = []
         self._take = take
         self._window = Window(_FIRST_WINDOW, window)
         self._to_connect: deque[Chunk] = deque()
@@ -156,8 +157,10 @@ class Syn:
         self.finished += inner.finished
         self.samples += inner.samples
         self.messages += inner.messages
+        self.late += inner.late
         self.others += (descriptor for descriptor in inner.others if descriptor not in self._mine)
         inner.finished, inner.samples, inner.messages, inner.others = [], [], [], []
+        inner.late = []
 
     def _sleep(self, wait: float, now: float, *, full: bool) -> float:
         if full:
@@ -239,6 +242,7 @@ class Syn:
         self._flying += high - low
         flight.lows.append(low)
         flight.times.append(now)
+        chunk.sent = now
         self._await(_Burst(flight, low, low + sent, now))
         for index in range(low + sent, high):
             self._unsent(flight, index, error, now)
@@ -266,6 +270,7 @@ class Syn:
         question = self._question(flight, _PASSES + peer.spare)
         port = chunk.ports[index]
         question.where[port] = flight, index
+        chunk.sent = now
         sent, error = self._wire.send(peer.family, peer.name, question.template, (port,))
         if sent:
             self._await(_Burst(flight, index, index + 1, now))
@@ -304,7 +309,7 @@ class Syn:
         for sender, mine, port, acknowledged, flags in self._wire.hear():
             heard = True
             question = questions.get((sender, mine))
-            if question is None or acknowledged != question.acknowledgement:
+            if acknowledged != (question.acknowledgement if question else acknowledgement(sender, mine)):
                 continue
             if flags & RST:
                 code = CLOSED
@@ -312,8 +317,10 @@ class Syn:
                 code = OPEN
             else:
                 continue
-            place = question.where.pop(port, None)
-            if place is not None:
+            place = question.where.pop(port, None) if question else None
+            if place is None:
+                self._tell_late(sender, mine, port, code)
+            else:
                 self._answered(*place, code, now)
         refusals, self._wire.refusals = self._wire.refusals, []
         for family, refusal in refusals:
@@ -322,37 +329,48 @@ class Syn:
 
     def _answered(self, flight: Flight, index: int, code: int, now: float) -> None:
         chunk = flight.chunk
+        if not chunk.left:  # whoever has taken it over may have left ports out: nothing is written there any more
+            if chunk.lingers:
+                taken = now - flight.sent(index)
+                self.late.append(Late(chunk.host, chunk.scope, chunk.asked[index], chunk.attempt, code, taken))
+            return
         before = chunk.codes[index]
         if before not in {UNASKED, SILENT}:  # answered from another source port
             return
         if chunk.sampled != now and (chunk, index) not in self._tries:
             self._sample(flight, index, now)
-        if chunk.left:  # an answer that comes late is one all the same
-            chunk.codes[index] = code
+        chunk.codes[index] = code  # an answer that comes late is one all the same
         if before == UNASKED:
             self._flying -= 1
             chunk.left -= 1
             if not chunk.left:
                 self._finish(chunk)
 
+    def _tell_late(self, sender: bytes, mine: int, port: int, code: int) -> None:
+        """An answer to a question that is over: the acknowledgement shows that it was asked, the port in which pass."""
+        attempt = mine - self._wire.ports.start
+        if attempt < _PASSES:
+            host = socket.inet_ntop(socket.AF_INET if len(sender) == 4 else socket.AF_INET6, sender)
+            self.late.append(Late(host, None, port, attempt, code, 0.0))
+
     def _sample(self, flight: Flight, index: int, now: float) -> None:
         """Late answers count, too: who waits too briefly would never learn it from those that are in time."""
         chunk = flight.chunk
         chunk.sampled = now
-        seconds = now - flight.times[bisect_right(flight.lows, index) - 1]
+        seconds = now - flight.sent(index)
         self.samples.append((chunk, seconds))
         self._window.sample(seconds)
 
     def _refused(self, refusal: Refusal, family: int) -> None:
         """An ICMP message about a SYN of ours: it quotes the sequence number."""
-        question = self._questions.get((refusal.target, refusal.source_port))
-        if question is None or (refusal.sequence + 1) & 0xFFFFFFFF != question.acknowledgement:
+        if (refusal.sequence + 1) & 0xFFFFFFFF != acknowledgement(refusal.target, refusal.source_port):
             return
+        question = self._questions.get((refusal.target, refusal.source_port))
         host, sender = (socket.inet_ntop(family, address) for address in (refusal.target, refusal.sender))
         message = Message(host, refusal.port, family, refusal.type, refusal.code, sender)
         code, reason = classify(message, ours=self._is_ours, target_is_ours=False)
-        flight, index = question.where.pop(refusal.port, (None, 0))
-        if flight is None or flight.chunk.codes[index]:
+        flight, index = question.where.pop(refusal.port, (None, 0)) if question else (None, 0)
+        if flight is None or not flight.chunk.left or flight.chunk.codes[index]:
             self.messages.append((message, code, reason))
         else:
             self._settle(flight.chunk, index, code, reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from bisect import bisect_right
 from collections import OrderedDict
 from hashlib import blake2s
 from typing import TYPE_CHECKING, Final
@@ -38,6 +39,10 @@ class Flight:
         self.lows: list[int] = []
         self.times: list[float] = []
 
+    def sent(self, index: int) -> float:
+        """When this one was."""
+        return self.times[bisect_right(self.lows, index) - 1]
+
 
 class Question:
     """The SYNs to one address from one source port.
@@ -50,12 +55,17 @@ class Question:
     __slots__ = ("acknowledgement", "template", "users", "where")
 
     def __init__(self, source: bytes, target: bytes, port: int) -> None:
-        cookie = blake2s(target + port.to_bytes(2, "big"), digest_size=4, key=_SECRET).digest()
-        sequence = int.from_bytes(cookie, "big")
-        self.acknowledgement = (sequence + 1) & 0xFFFFFFFF
+        self.acknowledgement = acknowledgement(target, port)
+        sequence = (self.acknowledgement - 1) & 0xFFFFFFFF
         self.template: Template = template(source, target, port, sequence)
         self.where: dict[int, tuple[Flight, int]] = {}
         self.users = 0
+
+
+def acknowledgement(target: bytes, port: int) -> int:
+    """What an answer to a SYN to this packed address from this port of ours acknowledges, and nothing else does."""
+    cookie = blake2s(target + port.to_bytes(2, "big"), digest_size=4, key=_SECRET).digest()
+    return (int.from_bytes(cookie, "big") + 1) & 0xFFFFFFFF
 
 
 class Peer:

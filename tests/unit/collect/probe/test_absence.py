@@ -42,7 +42,7 @@ class World:
             for subject in self.inquiry.proceed(self.now):
                 assert subject is self.subject
             if self.subject.round_over:
-                self.subject.end_round()
+                self.subject.end_round(0.0)
             self.now += 0.01
         return self
 

@@ -22,7 +22,7 @@ class Fake:
     opened = 80
 
     def __init__(self, take, *, window):
-        self.finished, self.samples, self.messages, self.others = [], [], [], []
+        self.finished, self.samples, self.messages, self.others, self.late = [], [], [], [], []
         self._take, self._window = take, window
         self.sent = Counter()
         self.busy = False

@@ -208,7 +208,7 @@ def play(subject, world):
                 chunk.settle(index, world(port, chunk.role))
             subject.sample(0.001, 0.1)
             subject.absorb(chunk, {})
-        if subject.round_over and subject.end_round() is not Next.ANOTHER:
+        if subject.round_over and subject.end_round(0.0) is not Next.ANOTHER:
             looks = [attempt for role, attempt in attempts if role == "confirm"]
             others = {attempt for role, attempt in attempts if role not in {"confirm", "canary"}}
             assert len(set(looks)) == len(looks), "each look is a pass of its own"
@@ -304,7 +304,7 @@ def test_a_break_during_the_second_look_leaves_the_first():
             chunk.settle(index, OPEN if port == 80 else CLOSED)
         subject.absorb(chunk, {})
         if subject.round_over:
-            subject.end_round()
+            subject.end_round(0.0)
     one = interrupted(subject, "office", "interrupted")
     assert one.open == PortSet.parse("80")
     assert one.unknown == ()

@@ -1,5 +1,7 @@
 """The machine's own connection table: waiting for room in it, and knowing what it has swallowed."""
 
+from array import array
+
 import pytest
 
 from auditor.collect.probe import conntrack
@@ -102,9 +104,7 @@ def test_a_machine_that_tracks_nothing_is_not_asked_again(table):
 
 
 def test_silent_ports_are_taken_out_of_a_chunk_with_their_places():
-    subject = Target(host="web", address="192.0.2.10", ask=PortSet.parse("1-4"))
-    chunk = Chunk(1, Subject(subject, "192.0.2.10", None, local=False).record.rest, host="192.0.2.10", timeout=1.0)
-    chunk.ports.extend([1, 2, 3, 4])
+    chunk = Chunk(1, array("H", [1, 2, 3, 4]), host="192.0.2.10", timeout=1.0)
     chunk.codes, chunk.reasons = bytearray([SILENT, OPEN, SILENT, LOCAL]), {3: "why"}
     assert list(chunk.take_out(SILENT)) == [1, 3]
     assert (list(chunk.ports), list(chunk.codes), chunk.reasons) == ([2, 4], [OPEN, LOCAL], {1: "why"})
@@ -125,7 +125,7 @@ def played(swallowed):
             for index in range(len(chunk.ports)):
                 chunk.settle(index, SILENT if lost else CLOSED)
             subject.absorb(chunk, {}, swallowed=lost)
-        if subject.round_over and subject.end_round() is not Next.ANOTHER:
+        if subject.round_over and subject.end_round(0.0) is not Next.ANOTHER:
             return concluded(subject, None), asked
     pytest.fail("the scan never ends")
 

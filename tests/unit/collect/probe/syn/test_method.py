@@ -128,7 +128,7 @@ def test_what_does_not_acknowledge_our_own_packet_counts_for_nothing(wire, run, 
     assert list(one.codes) == [outcome.SILENT]
 
 
-def test_answers_that_come_twice_or_too_late_change_nothing(wire, run):
+def test_answers_that_come_twice_or_too_late_change_no_chunk_and_are_told_apart(wire, run):
     one = chunk(22, 23)
     syn = run(one)
     syn.step(0)
@@ -136,10 +136,13 @@ def test_answers_that_come_twice_or_too_late_change_nothing(wire, run):
     reply(wire, 0, RST_ACK)
     finish(syn)
     assert list(one.codes) == [outcome.OPEN, outcome.SILENT]
+    syn.late.clear()
     reply(wire, 1, SYN_ACK)
+    reply(wire, 1, SYN_ACK, ack=2)
     syn.step(0)
     assert list(one.codes) == [outcome.OPEN, outcome.SILENT]
     assert syn.finished == [one]
+    assert [(answer.port, answer.attempt, answer.code) for answer in syn.late] == [(23, 0, outcome.OPEN)]
 
 
 def test_an_answer_that_comes_late_tells_how_long_it_took_and_counts_while_its_chunk_is_under_way(wire, run):

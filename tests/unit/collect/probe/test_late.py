@@ -1,0 +1,114 @@
+"""Answers that come after the round has gone on: what they count for, and how long they are waited for."""
+
+from array import array
+
+import pytest
+
+from auditor.collect.probe.chunk import CLOSED, OPEN, SILENT, Chunk
+from auditor.collect.probe.jury import Trust
+from auditor.collect.probe.late import Late, Listening
+from auditor.collect.probe.rounds import Next
+from auditor.collect.probe.subject import Subject
+from auditor.model.ports import PortSet
+from auditor.model.target import Target
+
+
+@pytest.fixture
+def subject():
+    """A host of which port 1 is open, port 2 closed, and 3 to 9 have kept silent in the first round, sent at 10.0."""
+    ask = PortSet.parse("1-9")
+    made = Subject(Target(host="web", address="192.0.2.10", ask=ask), "192.0.2.10", None, local=False)
+    made.begin()
+    answer(made, {1: OPEN, 2: CLOSED}, sent=10.0)
+    return made
+
+
+def answer(subject, codes, *, sent, heard=True):
+    """Carry out everything that is to be asked now."""
+    number = 0
+    while subject.work:
+        number += 1
+        chunk = subject.next(number, 100, 1.0)
+        chunk.sent, chunk.heard = sent, heard
+        for index, port in enumerate(chunk.ports):
+            chunk.settle(index, codes.get(port, SILENT))
+        subject.sample(0.001, 1.0)
+        subject.absorb(chunk, {})
+
+
+def late(port, code=OPEN, attempt=0):
+    return Late("192.0.2.10", None, port, attempt, code, 0.3)
+
+
+def test_a_late_answer_counts_once_and_is_no_loss_where_it_answers_the_first_pass(subject):
+    for _ in range(2):
+        subject.hear_late(late(5), 0.1)
+    assert subject.states[5] == OPEN
+    assert (subject.tally.answers, subject.tally.opens, subject.tally.late) == (3, 2, 0)
+
+
+def test_a_late_answer_to_a_later_pass_tells_that_the_first_was_lost(subject):
+    subject.end_round(11.0)
+    subject.hear_late(late(5, attempt=1), 0.1)
+    assert (subject.tally.late, subject.tally.late_opens) == (1, 1)
+
+
+def test_what_is_known_already_counts_no_second_time_and_silence_takes_nothing_back(subject):
+    subject.end_round(11.0)
+    subject.hear_late(late(5), 0.1)
+    subject.hear_late(late(6, CLOSED), 0.1)
+    answer(subject, {1: OPEN, 2: CLOSED, 5: OPEN}, sent=11.0)
+    assert (subject.states[5], subject.states[6]) == (OPEN, CLOSED)
+    assert (subject.tally.answers, subject.tally.opens, subject.tally.late) == (4, 2, 0)
+    assert sorted(subject.record.still_silent().heard) == [3, 4, 7, 8, 9]
+
+
+def test_open_outweighs_a_late_refusal(subject):
+    subject.end_round(11.0)
+    subject.hear_late(late(5, CLOSED), 0.1)
+    answer(subject, {1: OPEN, 2: CLOSED, 5: OPEN}, sent=11.0)
+    assert subject.states[5] == OPEN
+    assert (subject.tally.answers, subject.tally.opens) == (3, 2)
+
+
+@pytest.mark.parametrize("trust", [Trust.FULL, Trust.WATCHED])
+def test_nobody_answers_for_a_port_that_was_not_asked(subject, trust):
+    subject.trust = trust
+    for port in (10, 65535, 0):
+        subject.hear_late(late(port), 0.1)
+    assert (subject.tally.answers, subject.tally.opens) == (2, 1)
+
+
+def test_no_port_is_called_silent_before_it_has_been_listened_to_and_what_comes_meanwhile_counts(subject):
+    now, decision = 10.01, subject.end_round(10.01)
+    while decision is Next.ANOTHER and subject.work:
+        answer(subject, {1: OPEN, 2: CLOSED}, sent=10.0)
+        decision = subject.end_round(now)
+    assert decision is Next.ANOTHER
+    assert subject.pause == pytest.approx(0.39)
+    rounds = subject.tally.rounds
+    subject.hear_late(late(5), 0.1)
+    assert subject.end_round(10.5) is Next.ENOUGH
+    assert (subject.states[5], subject.tally.rounds) == (OPEN, rounds)
+
+
+def test_ports_for_which_there_was_no_room_insist_on_being_heard_in_the_next_round(subject):
+    second = Subject(subject.target, "192.0.2.10", None, local=False)
+    second.begin()
+    answer(second, {1: OPEN, 2: CLOSED}, sent=10.0, heard=False)
+    for one, firm in ((subject, False), (second, True)):
+        one.end_round(11.0)
+        chunk = one.next(50, 100, 1.0)
+        assert (chunk.role, chunk.firm) == ("", firm)
+
+
+def test_once_is_enough_where_nothing_gets_lost_and_else_each_time_counts():
+    listening = Listening()
+    for sent, due in ((10.0, True), (10.3, False)):
+        chunk = Chunk(1, array("H", [80]), host="192.0.2.10", timeout=1.0, due=due)
+        chunk.settle(0, SILENT)
+        chunk.sent = sent
+        listening.note(chunk)
+    assert listening.left(10.35, lossy=False) == pytest.approx(0.05)
+    assert listening.left(10.35, lossy=True) == pytest.approx(0.35)
+    assert listening.left(10.45, lossy=False) == 0
