@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from auditor.cli import check, drift, explain, import_, merge, policy, port, report, scan, schema, sockets
+from auditor.cli import check, drift, environment, explain, import_, merge, policy, port, report, scan, schema, sockets
 from auditor.cli.output import output_failure
 from auditor.errors import AuditorError, ExitCode, UsageError
 
@@ -51,7 +51,8 @@ def _show_version(asked: bool) -> None:
 
 @app.callback()
 def _auditor(
-    version: bool = typer.Option(
+    context: typer.Context,
+    version: bool = typer.Option(  # noqa: ARG001 - its callback has said it
         False,
         "--version",
         callback=_show_version,
@@ -63,7 +64,10 @@ def _auditor(
 
     Exit codes: 0 conforms and all verified; 1 violations at or above fail_on; 2 bad usage or invalid policy;
     3 no violation, but not all verified; 4 the audit could not be carried out; 130 interrupted.
+
+    Many options can be set by a variable of the environment, which their help names; the command line comes first.
     """
+    environment.refuse_slips(context)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -129,6 +133,9 @@ def _failed(error: AuditorError) -> int:
             typer.echo(f"error: {terminal(line)}", err=True)
         if len(lines) > _MOST_PROBLEMS:
             typer.echo(f"error: and {len(lines) - _MOST_PROBLEMS:,} more problems like these", err=True)
+        reminder = environment.reminder() if type(error) is UsageError else None
+        if reminder:
+            typer.echo(reminder, err=True)
     return error.exit_code
 
 

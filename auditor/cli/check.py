@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auditor.cli import complete, environment
 from auditor.cli import options as given
 from auditor.cli import ssh as over
 from auditor.errors import EvidenceError, PolicyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-DEFAULT_POLICY = "exposure.yaml"
 
 _NO_SCAN = "options of the scan do not go with evidence files, --sockets or --ssh: nothing is scanned"
 _NO_COLLECTION = "--sockets and --save do not go with evidence files: nothing is collected"
@@ -22,7 +21,8 @@ _SAYS_ITSELF = "--asked and --taken go with evidence files: what is collected he
 
 
 def check(
-    policy: Annotated[str, typer.Argument(metavar="POLICY", help="The policy.")] = DEFAULT_POLICY,
+    context: typer.Context,
+    policy: given.PolicyFile = given.DEFAULT_POLICY,
     evidence: Annotated[
         list[str] | None,
         typer.Argument(
@@ -45,7 +45,13 @@ def check(
     output: given.Reports = None,
     fail_on: Annotated[
         str | None,
-        typer.Option("--fail-on", metavar="SEVERITY", help="info, low, medium, high, critical or never."),
+        typer.Option(
+            "--fail-on",
+            metavar="SEVERITY",
+            envvar="AUDITOR_FAIL_ON",
+            autocompletion=complete.severities,
+            help="info, low, medium, high, critical or never.",
+        ),
     ] = None,
     save: given.Save = None,
     method: given.Method = None,
@@ -98,7 +104,7 @@ def check(
     )
     _refuse(
         (
-            ((evidence or sockets or ssh) and limits != pipeline.ScanLimits(), _NO_SCAN),
+            ((evidence or sockets or ssh) and environment.spoken(context, given.SCAN_OPTIONS), _NO_SCAN),
             (evidence and (sockets or (save and not ssh)), _NO_COLLECTION),
             (sockets and ssh, "--sockets is about this machine, and --ssh about others: give one of them"),
             (logins != pipeline.SshLimits() and not ssh, _NO_LOGIN),

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from auditor.cli import complete
 from auditor.cli import options as given
-from auditor.cli.check import DEFAULT_POLICY
 from auditor.cli.conditions import conditions
 from auditor.errors import UsageError
 
@@ -21,9 +21,16 @@ if TYPE_CHECKING:
 
 
 def explain(
-    host: Annotated[str, typer.Argument(help="A host of the policy: its name, an address of it, or an alias.")],
+    host: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=complete.hosts, help="A host of the policy: its name, an address of it, or an alias."
+        ),
+    ],
     port: Annotated[str, typer.Argument(help="443, 53/udp, or a service's name.")],
-    policy: Annotated[str, typer.Option("--policy", "-p", metavar="FILE", help="The policy.")] = DEFAULT_POLICY,
+    policy: Annotated[
+        str, typer.Option("--policy", "-p", metavar="FILE", envvar="AUDITOR_POLICY", help="The policy.")
+    ] = given.DEFAULT_POLICY,
     vantage: given.From = None,
     output: given.Form = given.Shape.TEXT,
     now: given.Now = None,

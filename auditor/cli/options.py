@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auditor.cli import complete
 from auditor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,13 +33,28 @@ class Shape(StrEnum):
     JSON = "json"
 
 
+DEFAULT_POLICY = "exposure.yaml"
+
+PolicyFile = Annotated[str, typer.Argument(metavar="POLICY", envvar="AUDITOR_POLICY", help="The policy.")]
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="VANTAGE", help="The place that is looked from: a vantage of the policy."),
+    typer.Option(
+        "--from",
+        metavar="VANTAGE",
+        envvar="AUDITOR_FROM",
+        autocompletion=complete.vantages,
+        help="The place that is looked from: a vantage of the policy.",
+    ),
 ]
 HostName = Annotated[
     str | None,
-    typer.Option("--host", metavar="NAME", help="The host that evidence without a host of its own speaks of."),
+    typer.Option(
+        "--host",
+        metavar="NAME",
+        envvar="AUDITOR_HOST",
+        autocompletion=complete.hosts,
+        help="The host that evidence without a host of its own speaks of.",
+    ),
 ]
 Asked = Annotated[
     str | None,
@@ -54,12 +70,20 @@ Taken = Annotated[
 ]
 Only = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="SELECTOR", help="Only these hosts: name, glob, tag:NAME, CIDR; repeatable."),
+    typer.Option(
+        "--only",
+        metavar="SELECTOR",
+        autocompletion=complete.selectors,
+        help="Only these hosts: name, glob, tag:NAME, CIDR; repeatable.",
+    ),
 ]
 Matrix = Annotated[
     list[str] | None,
     typer.Option(
-        "--matrix", metavar="SELECTOR", help="Lay out these hosts' ports: declared, listening, reachable; repeatable."
+        "--matrix",
+        metavar="SELECTOR",
+        autocompletion=complete.selectors,
+        help="Lay out these hosts' ports: declared, listening, reachable; repeatable.",
     ),
 ]
 Save = Annotated[
@@ -69,35 +93,69 @@ Method = Annotated[
     ScanMethod | None,
     typer.Option(
         "--method",
+        envvar="AUDITOR_METHOD",
         help="How TCP ports are asked: connections (the default), or SYN packets alone (needs CAP_NET_RAW).",
     ),
 ]
 Rate = Annotated[
     str | None,
-    typer.Option("--rate", metavar="N", help="Packets a second over all hosts, or 'unlimited'. Default: the policy's."),
+    typer.Option(
+        "--rate",
+        metavar="N",
+        envvar="AUDITOR_RATE",
+        help="Packets a second over all hosts, or 'unlimited'. Default: the policy's.",
+    ),
 ]
 HostRate = Annotated[
     str | None,
     typer.Option(
-        "--host-rate", metavar="N", help="Packets a second to each address, or 'unlimited'. Default: the policy's."
+        "--host-rate",
+        metavar="N",
+        envvar="AUDITOR_HOST_RATE",
+        help="Packets a second to each address, or 'unlimited'. Default: the policy's.",
     ),
 ]
 Timeout = Annotated[
     str | None,
     typer.Option(
-        "--timeout", metavar="TIME", help="The longest wait for one answer: 2s, 500ms. Default: the policy's."
+        "--timeout",
+        metavar="TIME",
+        envvar="AUDITOR_TIMEOUT",
+        help="The longest wait for one answer: 2s, 500ms. Default: the policy's.",
     ),
 ]
 MaxInflight = Annotated[
-    int | None, typer.Option("--max-inflight", metavar="N", min=1, help="At most so many probes under way at once.")
+    int | None,
+    typer.Option(
+        "--max-inflight",
+        metavar="N",
+        min=1,
+        envvar="AUDITOR_MAX_INFLIGHT",
+        help="At most so many probes under way at once.",
+    ),
 ]
 MaxTargets = Annotated[
     int | None,
-    typer.Option("--max-targets", metavar="N", min=1, help="Probe up to so many addresses. Default: 4096."),
+    typer.Option(
+        "--max-targets",
+        metavar="N",
+        min=1,
+        envvar="AUDITOR_MAX_TARGETS",
+        help="Probe up to so many addresses. Default: 4096.",
+    ),
 ]
+SCAN_OPTIONS = ("method", "rate", "host_rate", "timeout", "max_inflight", "max_targets")
+"""The parameters that shape a scan, and mean nothing where nothing is scanned."""
+
 Reports = Annotated[
     list[str] | None,
-    typer.Option("-o", "--output", metavar="FORMAT[=FILE]", help="A report; repeatable. Default: text."),
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FORMAT[=FILE]",
+        autocompletion=complete.formats,
+        help="A report; repeatable. Default: text.",
+    ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Text: every finding and every host by itself.")]
 GitHub = Annotated[
@@ -122,10 +180,16 @@ RetryFor = Annotated[
 SarifAnchor = Annotated[
     str | None,
     typer.Option(
-        "--sarif-anchor", metavar="FILE", help="SARIF: point here where the policy is outside the repository."
+        "--sarif-anchor",
+        metavar="FILE",
+        envvar="AUDITOR_SARIF_ANCHOR",
+        help="SARIF: point here where the policy is outside the repository.",
     ),
 ]
-SarifCategory = Annotated[str | None, typer.Option("--sarif-category", metavar="NAME", help="SARIF: the category.")]
+SarifCategory = Annotated[
+    str | None,
+    typer.Option("--sarif-category", metavar="NAME", envvar="AUDITOR_SARIF_CATEGORY", help="SARIF: the category."),
+]
 SarifIncludeExcepted = Annotated[
     bool, typer.Option("--sarif-include-excepted", help="SARIF: write excepted findings too, as suppressed.")
 ]

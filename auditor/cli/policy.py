@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from auditor.cli import options as given
-from auditor.cli.check import DEFAULT_POLICY
 from auditor.cli.conditions import conditions
 
 if TYPE_CHECKING:
@@ -18,11 +17,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a policy without looking at any host.")
 
-PolicyFile = Annotated[str, typer.Argument(metavar="POLICY", help="The policy.")]
-
 
 @app.command()
-def validate(policy: PolicyFile = DEFAULT_POLICY, now: given.Now = None) -> int:
+def validate(policy: given.PolicyFile = given.DEFAULT_POLICY, now: given.Now = None) -> int:
     """Check a policy and all that it extends. Exit codes: 0 valid; 2 not, with every problem and its line."""
     from auditor.policy.load import load_policy
     from auditor.report.escape import terminal
@@ -42,7 +39,7 @@ def validate(policy: PolicyFile = DEFAULT_POLICY, now: given.Now = None) -> int:
 
 @app.command()
 def show(
-    policy: PolicyFile = DEFAULT_POLICY,
+    policy: given.PolicyFile = given.DEFAULT_POLICY,
     vantage: given.From = None,
     only: given.Only = None,
     output: given.Form = given.Shape.TEXT,

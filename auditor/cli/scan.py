@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auditor.cli import environment
 from auditor.cli import options as given
 from auditor.errors import ExitCode, UsageError
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 
 def scan(
+    context: typer.Context,
     targets: Annotated[
         list[str] | None,
         typer.Argument(metavar="POLICY | TARGET...", help="A policy file, or addresses, networks and names."),
@@ -65,11 +68,12 @@ def scan(
     )
     with Watcher(quiet=quiet) as watcher:
         if resume is not None:
-            if targets or ports or vantage or only:
+            if targets or ports or only or environment.spoken(context, ("vantage",)):
                 raise UsageError("--resume goes alone: the snapshot says what is asked, and from where")
             seen = pipeline.resume(resume, limits=limits, save=save, observer=watcher)
             return _shown(seen, output, save or resume)
-        if not targets:
+        targets = targets or [os.environ.get("AUDITOR_POLICY", "")]
+        if not targets[0]:
             raise UsageError("name a POLICY, or TARGETs to scan; or a snapshot to go on with, by --resume")
         if _is_policy(targets):
             if ports:
