@@ -84,7 +84,7 @@ def _state(row: HostResult, room: int | None) -> str:
         return f"{row.vacant:,} of {wording.plural(row.members, 'address')} silent"
     parts = []
     if row.open:
-        parts.append(f"open {wording.ports(row.open, room)}")
+        parts.append(f"{_verb(row)} {wording.ports(row.open, room)}")
     elif row.asked and not row.unverified:  # with gaps, "nothing open" would be a pass without evidence
         parts.append("nothing open")
     if row.unverified:
@@ -92,6 +92,13 @@ def _state(row: HostResult, room: int | None) -> str:
     if not parts and row.kinds == (Kind.DECLARED,):
         parts.append("known from what is declared alone")
     return ", ".join(parts)
+
+
+def _verb(row: HostResult) -> str:
+    """What the evidence of a row shows of its open ports: a file publishes, a table listens, a probe sees open."""
+    if row.kinds == (Kind.DECLARED,):
+        return "publishes"
+    return "listens on" if row.kinds == (Kind.SOCKETS,) else "open"
 
 
 def _together(
