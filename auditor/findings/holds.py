@@ -48,6 +48,9 @@ def _requirement(scene: Scene, port: Port) -> Requirement:
         rule=rule.id if rule else None,
         reason=rule.reason if rule else None,
         owner=rule.owner if rule else None,
+        approved=rule.approved if rule else None,
+        review_by=rule.review_by if rule else None,
+        controls=rule.controls if rule else (),
     )
 
 

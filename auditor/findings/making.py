@@ -137,6 +137,7 @@ def lifted_by(exception: PolicyException) -> LiftedBy:
         id=exception.id,
         reason=exception.reason,
         owner=exception.owner,
+        approved=exception.approved,
         expires=exception.expires,
         location=exception.location,
     )

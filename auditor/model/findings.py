@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from auditor.errors import ExitCode
     from auditor.model.evidence import Completion, Kind, Origin
     from auditor.model.location import Location
-    from auditor.model.policy import PolicyFile, Severity
+    from auditor.model.policy import Approval, PolicyFile, Severity
     from auditor.model.ports import Port
 
 
@@ -49,6 +49,7 @@ class LiftedBy:
     id: str
     reason: str
     owner: str
+    approved: Approval | None = None
     expires: date
     location: Location
 
@@ -123,7 +124,10 @@ class Unverified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """A permitted port that holds, for reports that list passes; ``state`` is what was seen there."""
+    """A permitted port that holds, for reports that list passes; ``state`` is what was seen there.
+
+    ``rule`` is the id of the rule that permits it; what follows it is what that rule says of itself.
+    """
 
     port: Port
     required: bool
@@ -132,6 +136,9 @@ class Requirement:
     rule: str | None = None
     reason: str | None = None
     owner: str | None = None
+    approved: Approval | None = None
+    review_by: date | None = None
+    controls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Unverified,
     )
     from auditor.model.location import Location
+    from auditor.model.policy import Approval
     from auditor.report.options import ReportOptions
 
 __all__ = ["load", "render", "timestamp"]
@@ -138,6 +139,7 @@ def _lifted(lifted: LiftedBy) -> dict[str, Any]:
         "id": lifted.id,
         "reason": lifted.reason,
         "owner": lifted.owner,
+        "approved": lifted.approved and _approval(lifted.approved),
         "expires": lifted.expires.isoformat(),
         "location": _location(lifted.location),
     }
@@ -151,6 +153,10 @@ def _location(location: Location) -> dict[str, Any]:
         "end_column": location.end_column,
         "snippet": location.snippet,
     }
+
+
+def _approval(approval: Approval) -> dict[str, Any]:
+    return {"by": approval.by, "on": approval.on and approval.on.isoformat(), "ticket": approval.ticket}
 
 
 def _unverified(unverified: Unverified) -> dict[str, Any]:
@@ -229,4 +235,7 @@ def _requirement(held: Requirement) -> dict[str, Any]:
         "rule": held.rule,
         "reason": held.reason,
         "owner": held.owner,
+        "approved": held.approved and _approval(held.approved),
+        "review_by": held.review_by and held.review_by.isoformat(),
+        "controls": list(held.controls),
     }

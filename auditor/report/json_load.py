@@ -31,7 +31,7 @@ from auditor.model.findings import (
     Verdict,
 )
 from auditor.model.location import Location
-from auditor.model.policy import PolicyFile, Severity
+from auditor.model.policy import Approval, PolicyFile, Severity
 from auditor.model.ports import Port, PortSet
 from auditor.report.escape import one_line
 
@@ -96,6 +96,12 @@ class _Record:
 
     def maybe_moment(self, key: str) -> datetime | None:
         return None if self.fields.get(key) is None else self.moment(key)
+
+    def day(self, key: str) -> date:
+        return self.parsed(key, date.fromisoformat, "a date such as 2026-12-31")
+
+    def maybe_day(self, key: str) -> date | None:
+        return None if self.fields.get(key) is None else self.day(key)
 
     def record(self, key: str) -> _Record:
         return _Record(self.fields.get(key), self.at(key))
@@ -272,9 +278,14 @@ def _lifted(record: _Record) -> LiftedBy:
         id=record.text("id"),
         reason=record.text("reason"),
         owner=record.text("owner"),
-        expires=record.parsed("expires", date.fromisoformat, "a date such as 2026-12-31"),
+        approved=_maybe(record, "approved", _approval),
+        expires=record.day("expires"),
         location=_location(record.record("location")),
     )
+
+
+def _approval(record: _Record) -> Approval:
+    return Approval(by=record.text("by"), on=record.maybe_day("on"), ticket=record.maybe_text("ticket"))
 
 
 def _unverified(record: _Record) -> Unverified:
@@ -328,6 +339,9 @@ def _requirement(record: _Record) -> Requirement:
         rule=record.maybe_text("rule"),
         reason=record.maybe_text("reason"),
         owner=record.maybe_text("owner"),
+        approved=_maybe(record, "approved", _approval),
+        review_by=record.maybe_day("review_by"),
+        controls=record.texts("controls"),
     )
 
 

@@ -28,7 +28,7 @@ from auditor.model.findings import (
     Verdict,
 )
 from auditor.model.location import Location
-from auditor.model.policy import PolicyFile, Severity
+from auditor.model.policy import Approval, PolicyFile, Severity
 from auditor.model.ports import ALL_TCP, Port, PortSet, Protocol
 
 HOSTILE = (
@@ -121,7 +121,18 @@ def fixed_audit():
     web = location()
     held = (
         Requirement(port=Port.parse("80/tcp"), required=False, state="open", service="http", rule="shopfront"),
-        Requirement(port=Port.parse("443/tcp"), required=True, state="open", service="https", rule="shopfront"),
+        Requirement(
+            port=Port.parse("443/tcp"),
+            required=True,
+            state="open",
+            service="https",
+            rule="shopfront",
+            reason="The public shop",
+            owner="web-team",
+            approved=Approval(by="ciso", on=date(2026, 6, 1), ticket="SEC-12"),
+            review_by=date(2026, 12, 1),
+            controls=("pci-dss:1.2.5",),
+        ),
     )
     findings = (
         finding(
@@ -190,6 +201,7 @@ def fixed_audit():
                 id="EX-17",
                 reason="Legacy proxy until the move is done",
                 owner="platform",
+                approved=Approval(by="ciso", on=date(2026, 10, 1), ticket="SEC-99"),
                 expires=date(2026, 12, 31),
                 location=location(40, "  - id: EX-17", "EX-17"),
             ),
@@ -296,7 +308,10 @@ def locations(draw):
     )
 
 
-lifts = st.builds(LiftedBy, id=names, reason=words, owner=words, expires=dates, location=locations())
+approvals = st.none() | st.builds(Approval, by=words, on=st.none() | dates, ticket=maybe_words)
+lifts = st.builds(
+    LiftedBy, id=names, reason=words, owner=words, approved=approvals, expires=dates, location=locations()
+)
 
 
 sights = st.builds(Sight, kind=st.sampled_from(Kind), text=words, source=maybe_words, location=st.none() | locations())
@@ -372,6 +387,9 @@ requirements = st.builds(
     rule=maybe_words,
     reason=maybe_words,
     owner=maybe_words,
+    approved=approvals,
+    review_by=st.none() | dates,
+    controls=st.lists(words, max_size=2).map(tuple),
 )
 hosts = st.builds(
     HostResult,
