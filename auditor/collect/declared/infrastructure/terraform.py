@@ -11,6 +11,7 @@ from auditor.collect.declared.infrastructure.subject import Subject, observation
 from auditor.collect.declared.infrastructure.terraform_aws import AwsGroups
 from auditor.collect.declared.infrastructure.terraform_azure import AzureGroups
 from auditor.collect.declared.infrastructure.terraform_google import GoogleFirewalls
+from auditor.collect.declared.infrastructure.unread import unread
 from auditor.errors import EvidenceError
 from auditor.files.documents import read_documents
 
@@ -37,6 +38,7 @@ def parse(source: SourceText) -> Iterator[Observation]:
         *GoogleFirewalls(plan, references).subjects(),
         *AzureGroups(plan, references, origins).subjects(),
     ]
+    subjects += list(unread(plan, told=bool(subjects)))
     if plan.doubts:
         subjects.append(Subject(name="plan", doubts=plan.doubts))
     for subject in subjects:
