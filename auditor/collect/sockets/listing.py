@@ -15,7 +15,7 @@ from auditor import __version__
 from auditor.collect.sockets import addresses, namespaces, sysctl, tables
 from auditor.collect.sockets.entries import LISTENING, UNCONNECTED
 from auditor.collect.sockets.making import order, sockets
-from auditor.collect.sockets.nat.publish import Elsewhere, Published, published
+from auditor.collect.sockets.nat.publish import Elsewhere, Published, name_behind, published
 from auditor.collect.sockets.nat.reading import translation
 from auditor.collect.sockets.processes import holders
 from auditor.model.evidence import Completion, Kind, Observation, Origin, Unknown
@@ -92,7 +92,8 @@ def _observe(host: str | None, protocols: Sequence[Protocol], *, all_namespaces:
     elsewhere = [each for name, table in sorted(others.items()) for each in sockets(table, owners, name)]
     readable = _union(_ALL[protocol] for protocol in protocols if protocol not in own.unread)
     places = {name: table.own for name, table in others.items()}
-    found = _published(sockets(own, owners), Elsewhere(sockets=elsewhere, places=places), readable)
+    there = Elsewhere(sockets=elsewhere, places=places)
+    found = _published(sockets(own, owners), there, readable)
     unread = (Unknown(ports=_ALL[protocol], reason=reason) for protocol, reason in own.unread.items())
     return Observation(
         host=host,
@@ -100,7 +101,7 @@ def _observe(host: str | None, protocols: Sequence[Protocol], *, all_namespaces:
         alive=True,
         asked=readable,
         unknown=(*unread, *_each_once(found.unknown)),
-        sockets=(*found.sockets, *elsewhere),
+        sockets=(*name_behind(found.sockets, there), *elsewhere),
         notes=(*hidden(own.entries, owners), *notes, *found.notes),
     )
 

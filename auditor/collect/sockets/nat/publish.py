@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from auditor.collect.sockets.nat.reading import Translation
     from auditor.collect.sockets.nat.rules import Reach, Taken, Target
+    from auditor.model.evidence import Container
     from auditor.model.ports import Port
 
 WIDE = 1024
@@ -46,6 +47,13 @@ class Elsewhere:
         for each in self.sockets:
             if each.netns in inside and each.port == port and each.scope is Scope.NETWORK and _covers(each, wanted):
                 yield each
+
+    def container_at(self, address: str) -> Container | None:
+        """Return whose address it is, whether or not it listens there; None for nobody's, or that of several."""
+        wanted = _network(address)
+        inside = {name for name, own in self.places.items() if wanted and wanted <= own}
+        found = {each.container for each in self.sockets if each.netns in inside and each.container}
+        return found.pop() if len(found) == 1 else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,6 +95,15 @@ def published(
     if strangers:
         whole.notes.append(f"rules of address translation (NAT) for addresses that are not this host's: {strangers}")
     return whole
+
+
+def name_behind(held: Iterable[Socket], elsewhere: Elsewhere) -> Iterator[Socket]:
+    """Name the container behind each port that is sent to its address, where nothing else has told it."""
+    for each in held:
+        container = None
+        if each.forwards and each.container is None:
+            container = elsewhere.container_at(each.forwards.rpartition(":")[0].strip("[]"))
+        yield replace(each, container=container) if container else each
 
 
 @dataclass(slots=True)
