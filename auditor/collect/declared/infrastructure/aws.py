@@ -22,6 +22,11 @@ _PROTOCOLS = {
 _WITHOUT_PORTS = {"icmp", "icmpv6", "icmp6", "esp", "ah", "gre", "sctp", "ipv6-icmp"}
 
 LATER = "known only after apply"
+INSIDE = "whoever is in its own network"
+"""Whom a load balancer lets in that is internal and has no security group."""
+GUARDED = ("HTTP", "HTTPS")
+"""Protocols of application load balancers, which always have a security group."""
+_LISTENERS = {"tls": "tcp", "quic": "udp"}
 
 
 def ports_of(protocol: Any, low: Any, high: Any, later: str = LATER) -> tuple[PortSet, str | None]:
@@ -40,6 +45,15 @@ def ports_of(protocol: Any, low: Any, high: Any, later: str = LATER) -> tuple[Po
     if name in {"-1", "all"} or (low is None and high is None):
         return span(0, 65535, protocols), None
     return _range(low, high, protocols, later)
+
+
+def listener_ports(protocol: Any, port: Any, later: str = LATER) -> tuple[PortSet, str | None]:
+    """Return the ports of a network load balancer's listener, as :func:`ports_of` does."""
+    name = protocol if protocol is UNKNOWN else str(protocol).strip().lower()
+    if name in {"tcp_udp", "tcp_quic"}:
+        tcp, vague = ports_of("tcp", port, port, later)
+        return tcp | ports_of("udp", port, port, later)[0], vague
+    return ports_of(_LISTENERS.get(name, name) if isinstance(name, str) else name, port, port, later)
 
 
 def _range(low: Any, high: Any, protocols: tuple[Protocol, ...], later: str) -> tuple[PortSet, str | None]:

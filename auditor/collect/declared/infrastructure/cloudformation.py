@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from auditor.collect.declared.infrastructure.access import ANYWHERE, UNKNOWN, Access, shown
-from auditor.collect.declared.infrastructure.aws import networks_of, ports_of
+from auditor.collect.declared.infrastructure.aws import GUARDED, INSIDE, listener_ports, networks_of, ports_of
 from auditor.collect.declared.infrastructure.cloudformation_values import Logical, Template, Value, tagged
 from auditor.collect.declared.infrastructure.subject import Subject, observations
+from auditor.collect.declared.infrastructure.unread import doubt_about, is_unread_in_template
 from auditor.errors import EvidenceError
 from auditor.files.documents import read_documents
 from auditor.model.network import NOWHERE
@@ -30,6 +31,8 @@ _ATTRIBUTES = {
     "SecurityGroupIds", "SecurityGroups", "VpcSecurityGroupIds", "VPCSecurityGroups", "GroupSet", "SecurityGroupId",
     "Ec2SecurityGroupIds",
 }  # fmt: skip
+_TAME = ("AWS::LanguageExtensions", "AWS::Serverless-", "AWS::SecretsManager-", "AWS::CodeDeployBlueGreen")
+"""Macros of AWS's own that make no rules of a firewall."""
 _LATER = "known only at deployment"
 _DEEPEST = 8
 
@@ -81,10 +84,28 @@ class _Stack:
                 rules = [replace(rule, what=f"{rule.what}; {note}") for rule in self._rules[name]]
                 yield self._subject(name, rules, self._doubts[name])
         yield from self._balancers()
+        yield from self._unread(told=bool(self._rules or attached))
+        for transform in self._transforms():
+            yield Subject(name="template", doubts=[f"{transform} makes resources that are known only at deployment"])
         unread = [name for name in _mapping(self._document.data.get("Resources")) if str(name).startswith("Fn::")]
         if unread:
             reason = f"{shown(unread[0])} makes resources that are known only at deployment"
             yield Subject(name="template", doubts=[reason])
+
+    def _unread(self, *, told: bool) -> Iterator[Subject]:
+        """Yield what may open ports and is not read. ``told``: the template says otherwise who may come in."""
+        for name, resource in self._resources.items():
+            kind = str(resource.get("Type"))
+            if self._made[name] is not False and is_unread_in_template(kind, told=told):
+                yield self._subject(name, [], [doubt_about(name, shown(kind))])
+
+    def _transforms(self) -> Iterator[str]:
+        """Yield the macros of the whole template that may make anything."""
+        named = self._document.data.get("Transform")
+        for one in named if isinstance(named, list) else [named]:
+            name = one.get("Name") if isinstance(one, dict) else one
+            if name is not None and not str(name).startswith(_TAME):
+                yield shown(name)
 
     def _is_made(self, resource: dict[str, Any]) -> bool | None:
         condition = resource.get("Condition")
@@ -205,24 +226,34 @@ class _Stack:
         for name in self._of(_LISTENER):
             properties = self._properties(name)
             target = self._template.field(properties, "LoadBalancerArn").data
+            protocol = self._template.field(properties, "Protocol").data
             if not isinstance(target, Logical) or self._resources[target.name].get("Type") != _BALANCER:
+                if protocol not in GUARDED:
+                    reason = f"{name}: whom its load balancer lets in is not in the template"
+                    yield self._subject(name, [], [reason])
                 continue
             balancer = self._properties(target.name)
             kind = self._template.field(balancer, "Type").data
+            if kind is UNKNOWN:
+                yield self._subject(target.name, [], [f"{name}: the kind of {target.name} is {_LATER}"])
             if kind != "network" or self._template.field(balancer, "SecurityGroups").data is not None:
                 continue
             self._template.reasons.clear()
             port = self._template.field(properties, "Port")
-            protocol = str(self._template.field(properties, "Protocol").data).lower()
-            ports, vague = ports_of(
-                {"tls": "tcp", "tcp_udp": "-1"}.get(protocol, protocol), port.data, port.data, _LATER
-            )
-            if protocol == "tcp_udp" and not vague:
-                ports = ports_of("tcp", port.data, port.data)[0] | ports_of("udp", port.data, port.data)[0]
+            inside = self._template.field(balancer, "Scheme").data == "internal"
+            ports, vague = listener_ports(protocol, port.data, _LATER)
             doubts = (f"{name}: {vague}",) if vague else ()
             place = self._document.location(port.path)
             what = f"{name}: a listener of {target.name}, which has no security group"
-            access = Access(ports=ports, vague=bool(vague), sources=ANYWHERE, doubts=doubts, what=what, location=place)
+            access = Access(
+                ports=ports,
+                vague=bool(vague),
+                sources=NOWHERE if inside else ANYWHERE,
+                groups=(INSIDE,) if inside else (),
+                doubts=doubts,
+                what=what,
+                location=place,
+            )
             yield self._subject(target.name, [access], [])
 
     def _subject(self, name: str, rules: list[Access], doubts: list[str], also: tuple[str, ...] = ()) -> Subject:

@@ -10,6 +10,7 @@ from auditor.collect.declared.infrastructure.references import References
 from auditor.collect.declared.infrastructure.subject import Subject, observations
 from auditor.collect.declared.infrastructure.terraform_aws import AwsGroups
 from auditor.collect.declared.infrastructure.terraform_azure import AzureGroups
+from auditor.collect.declared.infrastructure.terraform_balancers import balancers
 from auditor.collect.declared.infrastructure.terraform_google import GoogleFirewalls
 from auditor.collect.declared.infrastructure.unread import unread
 from auditor.errors import EvidenceError
@@ -38,6 +39,7 @@ def parse(source: SourceText) -> Iterator[Observation]:
         *GoogleFirewalls(plan, references).subjects(),
         *AzureGroups(plan, references, origins).subjects(),
     ]
+    subjects += list(balancers(plan, references))
     subjects += list(unread(plan, told=bool(subjects)))
     if plan.doubts:
         subjects.append(Subject(name="plan", doubts=plan.doubts))

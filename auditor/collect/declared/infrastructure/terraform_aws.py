@@ -294,7 +294,8 @@ class AwsGroups:
         expressions = list(_expressions(one.config or {}, 0))
         if not expressions:
             has_interface = one.config is not None and "network_interface" in one.config
-            return [], None if has_interface else "its network's default group"
+            has_none = one.config is not None and one.get("load_balancer_type") == "network"
+            return [], None if has_interface or has_none else "its network's default group"
         groups, whole = [], True
         for expression in expressions:
             meant = self._references.of(one, expression)

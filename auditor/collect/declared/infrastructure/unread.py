@@ -77,9 +77,11 @@ def is_unread(kind: str) -> bool:
     return not _is_any(kind, (*READ, *HARMLESS, *NARROWING)) and _is_any(kind, OPENERS)
 
 
-def is_unread_in_template(kind: str) -> bool:
-    """Whether a type of CloudFormation's may open ports, and nothing here reads it."""
-    return kind != "AWS::NetworkFirewall::LoggingConfiguration" and _is_any(kind, TEMPLATE_OPENERS)
+def is_unread_in_template(kind: str, *, told: bool) -> bool:
+    """Whether a type of CloudFormation's may open ports, and nothing here reads it; ``told`` as for :func:`unread`."""
+    if kind == "AWS::NetworkFirewall::LoggingConfiguration":
+        return False
+    return _is_any(kind, TEMPLATE_OPENERS if told else (*TEMPLATE_OPENERS, *NARROWING))
 
 
 def unread(plan: Plan, *, told: bool) -> Iterator[Subject]:

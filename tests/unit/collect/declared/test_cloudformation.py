@@ -176,6 +176,62 @@ def test_a_network_load_balancer_without_groups_lets_everyone_in_to_its_listener
     assert (seen.host, said(seen)) == ("Front", [("53/tcp", "0.0.0.0/0,::/0"), ("53/udp", "0.0.0.0/0,::/0")])
 
 
+def test_an_internal_load_balancer_without_groups_lets_its_own_network_in(tmp_path):
+    text = """Resources:
+  Front:
+    Type: AWS::ElasticLoadBalancingV2::LoadBalancer
+    Properties: {Type: network, Scheme: internal}
+  Listener:
+    Type: AWS::ElasticLoadBalancingV2::Listener
+    Properties: {LoadBalancerArn: !Ref Front, Port: 6379, Protocol: TLS}
+"""
+    (seen,) = read(tmp_path, text)
+    assert said(seen) == [("6379/tcp", "whoever is in its own network")]
+
+
+@pytest.mark.parametrize("target", ["arn:aws:lb/net/x", "!ImportValue front", "!Ref Front"])
+def test_a_listener_whose_load_balancer_may_be_open_to_all_is_unverified(tmp_path, target):
+    text = f"""Parameters:
+  Kind: {{Type: String}}
+Resources:
+  Front:
+    Type: AWS::ElasticLoadBalancingV2::LoadBalancer
+    Properties: {{Type: !Ref Kind}}
+  Listener:
+    Type: AWS::ElasticLoadBalancingV2::Listener
+    Properties: {{LoadBalancerArn: {target}, Port: 6379, Protocol: TCP}}
+"""
+    (seen,) = read(tmp_path, text)
+    assert [ports for ports, _ in doubts(seen)] == [""]
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        ("AWS::CloudFormation::Stack", "{TemplateURL: https://example.com/inner.yaml}"),
+        ("AWS::NetworkFirewall::RuleGroup", "{}"),
+        ("AWS::Lightsail::Instance", "{}"),
+        ("AWS::RDS::DBSecurityGroup", "{}"),
+    ],
+)
+def test_what_may_open_ports_and_is_not_read_is_unverified_by_its_name(tmp_path, kind, properties):
+    (seen,) = read(tmp_path, f"Resources:\n  Edge: {{Type: '{kind}', Properties: {properties}}}\n")
+    assert (seen.host, doubts(seen)) == ("Edge", [("", f"Edge: what {kind} opens is not read")])
+
+
+def test_a_network_acl_alone_is_unverified_and_beside_a_group_it_only_narrows(tmp_path):
+    acl = "  Acl: {Type: 'AWS::EC2::NetworkAclEntry', Properties: {RuleAction: allow}}\n"
+    (seen,) = read(tmp_path, f"Resources:\n{acl}")
+    assert doubts(seen) == [("", "Acl: what AWS::EC2::NetworkAclEntry opens is not read")]
+    assert doubts(web(tmp_path, "{IpProtocol: tcp, FromPort: 1, ToPort: 1, CidrIp: 10.0.0.0/8}", more=acl)) == []
+
+
+def test_a_macro_of_the_whole_template_is_unverified_and_those_known_to_be_tame_are_not(tmp_path):
+    text = "Transform: [AWS::Serverless-2016-10-31, OurMacro]\nResources:\n  B: {Type: 'AWS::S3::Bucket'}\n"
+    (seen,) = read(tmp_path, text)
+    assert doubts(seen) == [("", "OurMacro makes resources that are known only at deployment")]
+
+
 def test_json_says_the_same_as_yaml(tmp_path):
     rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": {"Ref": "Source"}}
     template = {

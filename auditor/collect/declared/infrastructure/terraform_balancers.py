@@ -1,0 +1,65 @@
+"""Network load balancers of AWS in a plan that have no security group: their listeners let in whoever reaches them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from auditor.collect.declared.infrastructure.access import ANYWHERE, UNKNOWN, Access
+from auditor.collect.declared.infrastructure.aws import GUARDED, INSIDE, LATER, listener_ports
+from auditor.collect.declared.infrastructure.subject import Subject
+from auditor.collect.declared.infrastructure.terraform_aws import names_of
+from auditor.model.network import NOWHERE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.collect.declared.infrastructure.plan import Plan, Resource
+    from auditor.collect.declared.infrastructure.references import References
+
+_BALANCERS = ("aws_lb", "aws_alb")
+
+
+def balancers(plan: Plan, references: References) -> Iterator[Subject]:
+    """Yield each listener with the balancer that it is of, or by itself where the plan does not have that."""
+    by_arn = {arn: one for one in plan.of(*_BALANCERS) if isinstance(arn := one.get("arn"), str)}
+    for listener in plan.of("aws_lb_listener", "aws_alb_listener"):
+        if listener.get("protocol") in GUARDED:
+            continue
+        named = listener.get("load_balancer_arn")
+        if isinstance(named, str):
+            meant = [by_arn[named]] if named in by_arn else []
+        else:
+            expression = (listener.config or {}).get("load_balancer_arn")
+            meant = [one for one in references.of(listener, expression).resources if one.type in _BALANCERS]
+        for balancer in meant:
+            yield from _listened(listener, balancer)
+        if not meant:
+            reason = f"{listener.address}: whom its load balancer lets in is not in the plan"
+            yield Subject(name=listener.address, names=names_of(listener), doubts=[reason])
+
+
+def _listened(listener: Resource, balancer: Resource) -> Iterator[Subject]:
+    kind, groups = balancer.get("load_balancer_type"), balancer.get("security_groups")
+    if kind in {None, "application", "gateway"} or (groups not in (None, [], UNKNOWN)):
+        return
+    doubts = [f"its kind is {LATER}"] if kind is UNKNOWN else []
+    if groups is UNKNOWN and balancer.is_set("security_groups"):
+        doubts.append(f"its security groups are {LATER}")
+    port = listener.get("port")
+    ports, vague = listener_ports(listener.get("protocol"), port)
+    doubts += [vague] if vague else []
+    internal: Any = balancer.get("internal")
+    inside = internal is True
+    if internal is UNKNOWN and balancer.is_set("internal"):
+        doubts.append(f"whether it is internal is {LATER}")
+    access = Access(
+        ports=ports,
+        vague=bool(doubts),
+        sources=NOWHERE if inside else ANYWHERE,
+        groups=(INSIDE,) if inside else (),
+        doubts=tuple(f"{listener.address}: {doubt}" for doubt in doubts),
+        what=f"{listener.address}: a listener of {balancer.address}, which has no security group",
+        path=(*listener.path, "port") if isinstance(port, int) else listener.path,
+    )
+    names = dict.fromkeys((*names_of(balancer), *names_of(listener)))
+    yield Subject(name=balancer.address, names=tuple(names), rules=[access])
