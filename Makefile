@@ -26,6 +26,7 @@ lint: .venv/package ## Check style, types, architecture and dependencies
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+	@tools/check_pipelines $(BIN)
 	@if command -v shellcheck >/dev/null; then set -x; shellcheck $$(git ls-files | xargs grep -lE '^#!/bin/(ba)?sh'); \
 	else echo 'shellcheck is not installed: shell scripts were not checked'; fi
 

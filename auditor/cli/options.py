@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -200,6 +201,11 @@ Now = Annotated[
     str | None,
     typer.Option("--now", metavar="TIME", help="Judge as of this RFC 3339 time; for repeatable reports."),
 ]
+
+
+def usual_policy() -> str:
+    """The policy of commands that are given none, and take several: that of the environment, or the default."""
+    return os.environ.get("AUDITOR_POLICY") or DEFAULT_POLICY
 
 
 def moment(text: str | None, option: str = "--now") -> datetime:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from auditor.cli import options as given
 from auditor.cli.conditions import conditions
+from auditor.errors import PolicyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
+    from auditor.errors import Problem
     from auditor.model.expectation import Clause, Expectation
     from auditor.model.policy import Host, Policy
 
@@ -19,12 +22,27 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a p
 
 
 @app.command()
-def validate(policy: given.PolicyFile = given.DEFAULT_POLICY, now: given.Now = None) -> int:
-    """Check a policy and all that it extends. Exit codes: 0 valid; 2 not, with every problem and its line."""
+def validate(
+    policies: Annotated[list[str] | None, typer.Argument(metavar="POLICY...", help="The policies.")] = None,
+    now: given.Now = None,
+) -> int:
+    """Check policies and all that they extend. Exit codes: 0 valid; 2 not, with every problem and its line."""
+    today = given.moment(now).date()
+    wrong: list[Problem] = []
+    for policy in policies or [given.usual_policy()]:
+        try:
+            _validate(policy, today)
+        except PolicyError as error:
+            wrong += error.problems
+    if wrong:
+        raise PolicyError(wrong)
+    return 0
+
+
+def _validate(policy: str, today: date) -> None:
     from auditor.policy.load import load_policy
     from auditor.report.escape import terminal
 
-    today = given.moment(now).date()
     loaded = load_policy(policy, today=today)
     expired = [exception.id for exception in loaded.exceptions if exception.expires < today]
     counted = (
@@ -34,7 +52,6 @@ def validate(policy: given.PolicyFile = given.DEFAULT_POLICY, now: given.Now = N
     typer.echo(f"{terminal(policy)}: valid: {counted}")
     if expired:
         typer.echo(f"note: expired, and excusing nothing: {terminal(', '.join(expired))}", err=True)
-    return 0
 
 
 @app.command()
