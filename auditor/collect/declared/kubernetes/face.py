@@ -80,14 +80,17 @@ def every_port(protocols: Iterable[Protocol]) -> PortSet:
 
 
 def settled(face: Face, number: Node, protocol: Node | Protocol) -> Port | None:
-    """Make the port of a number and a protocol; None, and where it matters a doubt, if either does not say which."""
+    """Make the port of a number and a protocol; None and a doubt, if either does not say which."""
     protocols = (protocol,) if isinstance(protocol, Protocol) else protocol.protocols
+    if not protocols:
+        where = number.location
+        face.doubt(f"{where.file}:{where.line}: port {number.shown} is of SCTP, of which policies cannot speak")
+        return None
     if number.number is None:
-        if protocols:
-            face.doubt(f"{number.place} is {number.shown}, which is no port", every_port(protocols))
+        face.doubt(f"{number.place} is {number.shown}, which is no port", every_port(protocols))
         return None
     if len(protocols) > 1 and not isinstance(protocol, Protocol):
         reason = f"{protocol.place} is {protocol.shown}, which is none that is known"
         face.doubt(reason, ports_of(number.number, protocols))
         return None
-    return Port(protocols[0], number.number) if protocols else None
+    return Port(protocols[0], number.number)

@@ -42,9 +42,16 @@ def workload(resource: Resource) -> Iterator[Face]:
     spec = resource.root.get(*_PODS[resource.kind])
     node = spec.get("nodeName").text
     face = Face(names=(resource.name, *((node,) if node else ()), NODES, CLUSTER))
-    if resource.root.get("status", "phase").text not in _ENDED:
+    if resource.root.get("status", "phase").text not in _ENDED and not _is_scaled_to_none(resource):
         _read_pod(face, resource, spec)
     yield face
+
+
+def _is_scaled_to_none(resource: Resource) -> bool:
+    """Whether no pod runs: scaled down, or an older revision of a deployment."""
+    wanted = resource.root.get("spec").mapping.get("replicas")
+    running = resource.root.get("status").mapping.get("replicas")
+    return type(wanted) is int and wanted == 0 and not running
 
 
 def unknown_kind(resource: Resource) -> Iterator[Face]:
@@ -80,20 +87,26 @@ def _read_pod(face: Face, resource: Resource, spec: Node) -> None:
     if on_node is None and shared.data is not None:
         raise MisshapenError(shared, f"is {shared.shown}, neither true nor false")
     named = False
+    silent = []
     for group in _CONTAINERS:
         for container in spec.get(group).entries():
-            for entry in container.get("ports").entries():
-                named = True
-                _read_port(
-                    face,
-                    f"{resource.name}, {container.get('name').text or 'a container'}",
-                    entry,
-                    on_node=bool(on_node),
-                )
-    if on_node and not named:
+            owner = f"{resource.name}, {container.get('name').text or 'a container'}"
+            ports = tuple(container.get("ports").entries())
+            for entry in ports:
+                _read_port(face, owner, entry, on_node=bool(on_node))
+            named |= bool(ports)
+            if not ports and _stays(group, container):
+                silent.append(owner)
+    if on_node and (silent or not named):
         where = shared.location
-        reason = f"{resource.name} shares the network of its node and names no port"
-        face.doubt(f"{where.file}:{where.line}: {reason}")
+        who = silent[0] if named and silent else resource.name
+        more = f" and {len(silent) - 1} others" if named and len(silent) > 1 else ""
+        face.doubt(f"{where.file}:{where.line}: {who}{more} shares the network of its node and names no port")
+
+
+def _stays(group: str, container: Node) -> bool:
+    """Whether a container runs beside the others, and not once before them."""
+    return group == _CONTAINERS[0] or container.get("restartPolicy").text == "Always"
 
 
 def _read_port(face: Face, owner: str, entry: Node, *, on_node: bool) -> None:

@@ -68,8 +68,12 @@ def _open_node_ports(face: Face, resource: Resource, spec: Node, *, advice: str,
             if port:
                 face.open(port, number.location, f"node port of {resource.name}")
         elif allocated:
+            protocols = entry.get("protocol").protocols
+            if not protocols:
+                settled(face, entry.get("port"), entry.get("protocol"))
+                continue
             first = first or entry
-            for protocol in entry.get("protocol").protocols:
+            for protocol in protocols:
                 later |= PortSet.span(*NODE_PORTS, protocol)
     if first:
         where = first.location

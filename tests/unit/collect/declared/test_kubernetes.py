@@ -67,7 +67,7 @@ def test_a_service_inside_the_cluster_publishes_nothing_and_is_spoken_of(kind):
 
 
 def test_a_node_port_that_is_allocated_later_may_be_any_of_the_range():
-    seen = read(service("type: NodePort\nports: [{port: 80}, {port: 53, protocol: UDP}, {port: 9, protocol: SCTP}]"))
+    seen = read(service("type: NodePort\nports: [{port: 80}, {port: 53, protocol: UDP}]"))
     assert doubts(seen) == [
         (
             "service/shop/web",
@@ -422,3 +422,51 @@ def test_sources_that_have_names_elsewhere_are_a_group():
     spec = "type: LoadBalancer\nallocateLoadBalancerNodePorts: false\nports: [{port: 443}]\n"
     (seen,) = read(service(spec, annotations=annotations))
     assert (seen.openings[0].sources, seen.openings[0].group) == (None, "service tag AzureFrontDoor.Backend")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        service("type: NodePort\nports: [{port: 38412, nodePort: 30412, protocol: SCTP}]"),
+        service("type: NodePort\nports: [{port: 38412, protocol: SCTP}]"),
+        service("type: LoadBalancer\nallocateLoadBalancerNodePorts: false\nports: [{port: 38412, protocol: SCTP}]"),
+        service("externalIPs: [192.0.2.1]\nports: [{port: 38412, protocol: SCTP}]"),
+        pod("containers: [{name: amf, ports: [{containerPort: 38412, hostPort: 38412, protocol: SCTP}]}]"),
+        pod("hostNetwork: true\ncontainers: [{name: amf, ports: [{containerPort: 38412, protocol: SCTP}]}]"),
+    ],
+)
+def test_a_port_of_sctp_is_said_and_not_dropped(text):
+    seen = read(text)
+    assert opened(seen) == []
+    assert [(ports, reason.endswith("412 is of SCTP, of which policies cannot speak")) for _, ports, reason in
+            doubts(seen)] == [("", True)]  # fmt: skip
+
+
+SCALED = "replicas: {count}\ntemplate: {{spec: {{containers: [{{name: a, ports: [{{hostPort: 9100}}]}}]}}}}"
+
+
+@pytest.mark.parametrize(
+    ("count", "ports"), [("0", []), ("1", ["9100/tcp"]), ("'0'", ["9100/tcp"]), ("null", ["9100/tcp"])]
+)
+@pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet", "StatefulSet"])
+def test_what_is_scaled_to_no_pod_opens_nothing(kind, count, ports):
+    seen = read(pod(SCALED.format(count=count), kind, "apps/v1"))
+    assert [port for _, port, _ in opened(seen)] == ports
+
+
+def test_what_still_runs_while_it_is_scaled_down_counts():
+    seen = read(pod(SCALED.format(count=0), "Deployment", "apps/v1") + "status: {replicas: 2}\n")
+    assert [port for _, port, _ in opened(seen)] == ["9100/tcp"]
+
+
+def test_a_container_in_the_network_of_its_node_that_names_no_port_is_in_doubt_beside_one_that_does():
+    containers = "[{name: a, ports: [{containerPort: 9100}]}, {name: b}]"
+    seen = read(pod(f"hostNetwork: true\ncontainers: {containers}"))
+    assert [port for _, port, _ in opened(seen)] == ["9100/tcp"]
+    reason = "web.yaml:5: pod/default/agent, b shares the network of its node and names no port"
+    assert doubts(seen) == [("pod/default/agent", "", reason)]
+
+
+def test_an_init_container_that_ends_names_no_port_and_is_not_doubted():
+    spec = "hostNetwork: true\ninitContainers: [{name: i}]\ncontainers: [{name: a, ports: [{containerPort: 9100}]}]"
+    assert doubts(read(pod(spec))) == []
