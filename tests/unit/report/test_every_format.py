@@ -6,6 +6,7 @@ import json
 import os
 import re
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,34 @@ def counted_in_csv(written):
     }
 
 
+class Page(HTMLParser):
+    """The elements of a page with their attributes, and the text of the one with the id ``counts``."""
+
+    def __init__(self, written):
+        super().__init__()
+        self.elements, self.said, self._inside = [], "", False
+        self.feed(written.decode())
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self._inside = ("id", "counts") in attrs
+
+    def handle_data(self, data):
+        self.said += data if self._inside else ""
+
+    def handle_endtag(self, _tag):
+        self._inside = False
+
+
+def counted_in_html(written):
+    page = Page(written)
+    findings = [fields["data-status"] for tag, fields in page.elements if tag == "li" and "data-status" in fields]
+    gaps = sum(fields.get("class") == "gap" for _, fields in page.elements)
+    tally = {status.value: findings.count(status.value) for status in Status} | {"unverified": gaps}
+    assert counted_in_text(page.said.encode()) == tally
+    return tally
+
+
 COUNTERS = {
     "text": counted_in_text,
     "json": counted_in_json,
@@ -94,6 +123,7 @@ COUNTERS = {
     "github": counted_in_github,
     "gitlab": counted_in_gitlab,
     "csv": counted_in_csv,
+    "html": counted_in_html,
 }
 
 

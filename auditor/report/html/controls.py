@@ -1,0 +1,93 @@
+"""What the audit means for the controls of common frameworks: evidence for, evidence against, or neither.
+
+No report can say that anybody complies; it can only support, or contradict, somebody who does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditor.findings.catalogue import CHECKS
+from auditor.model.findings import Status
+from auditor.report.html.control_titles import FRAMEWORKS, TITLES
+
+if TYPE_CHECKING:
+    from auditor.model.findings import Audit
+
+SUPPORTS, AGAINST, NOT_ASSESSED = "supports evidence for", "evidence against", "not assessed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessed:
+    """One control. ``word`` is one of the three outcomes; ``why`` says what it rests on."""
+
+    id: str
+    framework: str
+    number: str
+    title: str
+    word: str
+    why: str
+    violations: int
+
+
+def assessed_controls(audit: Audit) -> list[Assessed]:
+    """Assess every control that a check, a finding or a rule names, by framework and number."""
+    of_checks = {control for check in CHECKS.values() for control in check.controls}
+    of_hosts = {control for check in CHECKS.values() if check.about_exposure for control in check.controls}
+    of_rules = {control for row in audit.hosts for held in row.holds for control in held.controls}
+    failed, lifted = _tally(audit, Status.VIOLATION), _tally(audit, Status.EXCEPTED)
+    gap = _gap(audit)
+    found = []
+    for control in sorted(of_checks | of_rules | failed.keys() | lifted.keys(), key=_order):
+        about_hosts = control in of_hosts or control not in of_checks
+        found.append(_assessed(control, failed.get(control, 0), lifted.get(control, 0), gap if about_hosts else None))
+    return found
+
+
+def _assessed(control: str, failed: int, lifted: int, gap: str | None) -> Assessed:
+    prefix, colon, number = control.partition(":")
+    if failed:
+        word, why = AGAINST, f"{failed:,} {'violation' if failed == 1 else 'violations'}"
+    elif gap:
+        word, why = NOT_ASSESSED, gap
+    else:
+        word, why = SUPPORTS, "no violation found"
+    if lifted:
+        why += f", {lifted:,} excepted"
+    return Assessed(
+        id=control,
+        framework=FRAMEWORKS.get(prefix, prefix) if colon else "Other",
+        number=number if colon else control,
+        title=TITLES.get(control, ""),
+        word=word,
+        why=why,
+        violations=failed,
+    )
+
+
+def _gap(audit: Audit) -> str | None:
+    """Say why the evidence is not enough to speak for any control that is about hosts; None where it is."""
+    if not any(row.asked for row in audit.hosts):
+        return "no evidence of what listens or answers"
+    if audit.unverified:
+        return f"{len(audit.unverified):,} {'gap' if len(audit.unverified) == 1 else 'gaps'} in the evidence"
+    if any(not used.completion.complete for used in audit.evidence):
+        return "incomplete evidence"
+    return None
+
+
+def _tally(audit: Audit, status: Status) -> dict[str, int]:
+    tally: dict[str, int] = {}
+    for finding in audit.findings:
+        if finding.status is status:
+            for control in dict.fromkeys(finding.controls):
+                tally[control] = tally.get(control, 0) + 1
+    return tally
+
+
+def _order(control: str) -> tuple[int, str, list[tuple[int, str]]]:
+    prefix, _, number = control.partition(":")
+    place = list(FRAMEWORKS).index(prefix) if prefix in FRAMEWORKS else len(FRAMEWORKS)
+    parts = [(int(part), "") if part.isascii() and part.isdigit() else (-1, part) for part in number.split(".")]
+    return place, prefix, parts

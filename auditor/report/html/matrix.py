@@ -1,0 +1,122 @@
+"""Hosts and ports at a glance: a row a host, a column for each port that matters anywhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from auditor.model.findings import Status
+from auditor.model.ports import Port, PortSet
+from auditor.report.html.parts import anchor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from auditor.model.findings import Audit, Finding, HostResult
+    from auditor.report.html.hosts import Sheets
+
+_COLUMNS = 22
+_HOSTS = 1000
+_EACH = 64
+"""Open ports of one host that count when columns are chosen: none may fill the table alone."""
+_TROUBLE = 1_000_000
+
+WORDS = {
+    "violation": "✗",
+    "excepted": "◐",
+    "note": "!",
+    "open": "✓",
+    "unverified": "?",
+    "shut": "·",
+    "unseen": "",
+}
+"""Every kind of cell with its sign."""
+
+
+class Cell(NamedTuple):
+    """What is known of a port at a host: a key of :data:`WORDS`, and the finding to open."""
+
+    word: str
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One host. ``more`` is how many other ports of it are open."""
+
+    result: HostResult
+    anchor: str
+    cells: tuple[Cell, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """The table. ``left_out`` is how many hosts it has no room for, ``other_ports`` how many ports."""
+
+    columns: tuple[Port, ...]
+    rows: tuple[Row, ...]
+    left_out: int
+    other_ports: int
+    signs: Mapping[str, str]
+
+
+def exposure(audit: Audit, sheets: Sheets) -> Exposure:
+    """Choose the columns, those with violations first, then the most common, and fill in the rows.
+
+    Where there are more hosts than the table holds, those with findings come before the others.
+    """
+    found = [(at, result, sheets.findings_of(result)) for at, result in enumerate(audit.hosts, 1)]
+    weight: Counter[Port] = Counter()
+    for _, result, findings in found:
+        for port in {one.port for one in findings if one.port and one.status is not Status.NOTE}:
+            weight[port] += _TROUBLE
+        weight.update(_some(result.open))
+    chosen = sorted(sorted(weight, key=lambda port: (-weight[port], port))[:_COLUMNS])
+    found = [entry for entry in found if not entry[1].members]
+    shown = sorted(sorted(found, key=lambda entry: not entry[2])[:_HOSTS], key=lambda entry: entry[0])
+    columns = PortSet.of(*chosen)
+    return Exposure(
+        columns=tuple(chosen),
+        rows=tuple(
+            Row(
+                result=result,
+                anchor=f"h-{at}",
+                cells=tuple(_cells(result, findings, chosen)),
+                more=len(result.open - columns),
+            )
+            for at, result, findings in shown
+        ),
+        left_out=len(found) - len(shown),
+        other_ports=len(weight) - len(chosen),
+        signs=WORDS,
+    )
+
+
+def _some(ports: PortSet) -> list[Port]:
+    from itertools import islice
+
+    return list(islice(ports, _EACH))
+
+
+def _cells(result: HostResult, findings: list[Finding], columns: list[Port]) -> list[Cell]:
+    at: dict[Port, Finding] = {}
+    for finding in findings:
+        if finding.port is not None:
+            at.setdefault(finding.port, finding)
+    return [_cell(result, at.get(port), port) for port in columns]
+
+
+def _cell(result: HostResult, finding: Finding | None, port: Port) -> Cell:
+    if finding is not None:
+        return Cell(finding.status.value, anchor(finding))
+    if port in result.open:
+        return Cell("open")
+    if port in result.unverified:
+        return Cell("unverified")
+    if port in result.closed or port in result.filtered:
+        return Cell("shut")
+    if port in result.open_filtered:
+        return Cell("unverified")
+    return Cell("unseen")
