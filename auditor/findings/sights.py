@@ -12,6 +12,7 @@ from auditor.findings.making import listed, plain
 from auditor.findings.scene import ranges
 from auditor.model.evidence import Kind, Scope
 from auditor.model.findings import Sight
+from auditor.model.network import EVERYWHERE, LOOPBACK
 from auditor.model.ports import PortSet
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from auditor.model.ports import Port
 
 _SHOWN = 3
+_LINES = 10
+"""Lines told of one port where files alone speak of it."""
 _SPELLED_OUT = 32
 """Of a wider range than that the first port stands for all, beside those that other evidence shows."""
 
@@ -96,9 +99,16 @@ class Sights:
         return [*self._single.get(port, ()), *wide]
 
     def _publishing(self, port: Port) -> Iterator[Sight]:
-        for opening, source in self._opening(port)[:_SHOWN]:
-            text = f"{opening.way.value} {whom(opening)}"
-            yield Sight(kind=Kind.DECLARED, text=text, source=source, location=opening.location)
+        yield from (_published(opening, source) for opening, source in self._opening(port)[:_SHOWN])
+
+    def publishing(self, ports: PortSet, *, local: bool) -> tuple[Sight, ...]:
+        """Every line that publishes one of these ports to others, or with ``local`` to the host itself."""
+        if len(ports) == 1:
+            found = self._opening(next(iter(ports)))
+        else:
+            found = [(opening, source) for opening, source in self._ranges if not ports.isdisjoint(opening.ports)]
+        meant = [(opening, source) for opening, source in found if ((opening.bind or EVERYWHERE) <= LOOPBACK) is local]
+        return tuple(dict.fromkeys(_published(opening, source) for opening, source in meant[:_LINES]))
 
     def is_known(self, kind: Kind, port: Port) -> bool:
         """Whether the absence of a port from a kind of evidence says something."""
@@ -124,6 +134,11 @@ def state_in(view: View, port: Port) -> str:
     states = {"closed": "closed", "filtered": "filtered", "open_filtered": "open|filtered"}
     states["closed_filtered"] = "closed|filtered"
     return listed(shown for name, shown in states.items() if any(port in getattr(at, name) for at in view.at)) or ""
+
+
+def _published(opening: Opening, source: str) -> Sight:
+    text = f"{opening.way.value} {whom(opening)}"
+    return Sight(kind=Kind.DECLARED, text=text, source=source, location=opening.location)
 
 
 def _as_range(opening: Opening) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from auditor.findings.catalogue import FORBIDDEN_OPEN, TOO_WIDE, UNEXPECTED_OPEN
 from auditor.model.findings import Status
 from auditor.model.policy import LOCAL
+from auditor.model.ports import PortSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,16 +28,16 @@ _EXPOSED = {FORBIDDEN_OPEN, TOO_WIDE, UNEXPECTED_OPEN}
 def together(findings: Sequence[Finding], sights: Sights) -> tuple[Finding, ...]:
     """Give the findings of one subject what all its evidence says, and leave out those that others tell already."""
     if len(sights.kinds) < 2:
-        return tuple(findings)
+        return tuple(_told_by_all(one, sights) for one in findings)
     return tuple(_told(one, sights) for one in findings if not any(_tells(other, one) for other in findings))
 
 
 def _told(finding: Finding, sights: Sights) -> Finding:
     if finding.port is None or finding.vantage == LOCAL:
-        return finding
+        return _told_by_all(finding, sights)
     seen = sights.of(finding.port)
     if len({sight.kind for sight in seen}) < 2:
-        return finding
+        return _told_by_all(finding, sights)
     sources = (sight.source for sight in seen if sight.source)
     return replace(
         finding,
@@ -44,6 +45,18 @@ def _told(finding: Finding, sights: Sights) -> Finding:
         source_location=finding.source_location or _line(seen),
         evidence=tuple(dict.fromkeys((*finding.evidence, *sources))),
     )
+
+
+def _told_by_all(finding: Finding, sights: Sights) -> Finding:
+    """Name every line that opens the port or range: who mends the first alone would find the finding again."""
+    if finding.check not in _EXPOSED or finding.source_location is None:
+        return finding
+    seen = sights.publishing(
+        PortSet.of(finding.port) if finding.port else finding.ports, local=finding.vantage == LOCAL
+    )
+    if len({(sight.source, sight.location) for sight in seen}) < 2:
+        return finding
+    return replace(finding, sights=seen)
 
 
 def _line(seen: Iterable[Sight]) -> Location | None:

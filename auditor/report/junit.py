@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, assert_never
 
 from auditor.model.findings import Status, Verdict
+from auditor.model.ports import PortSet
 from auditor.report import wording
 from auditor.report.escape import one_line, xml, xml_safe
 from auditor.report.json_format import timestamp
@@ -137,10 +138,19 @@ def _case_name(finding: Finding) -> str:
         return f"{finding.port} required"
     about = [] if finding.port is None else [str(finding.port)]
     if finding.ports:
-        about.append("many ports")  # which ones may differ from run to run
+        about.append(_range_name(finding))
     if finding.check == "unknown-host":
         about.insert(0, " ".join(filter(None, (finding.host, finding.member))))
     return " ".join([*about, finding.check])
+
+
+def _range_name(finding: Finding) -> str:
+    """Name the range that a line opens, from end to end; which of many ports answer may differ from run to run."""
+    if finding.source_location is None:
+        return "many ports"
+    ports = tuple(finding.ports.ranges())
+    first, last = (next(iter(PortSet(((end, end),)))) for end in (ports[0][0], ports[-1][1]))
+    return f"{first.number}-{last}" if first.protocol is last.protocol else f"{first}-{last}"
 
 
 def _body(finding: Finding) -> str:

@@ -164,3 +164,26 @@ def test_a_wide_range_that_is_published_is_one_row_beside_the_ports_that_are_see
         "1000/tcp": ("not allowed", "to everyone: 1000-60000/tcp", None, "closed"),
         "8080/tcp": ("not allowed", "to everyone: 1000-60000/tcp", None, "open"),
     }
+
+
+def test_every_line_that_opens_a_port_is_told_by_the_one_finding():
+    result = audit(SIMPLE, declared(opening("6379", line=7), opening("6379", line=12)))
+    finding = only(result, "unexpected-open")
+    assert finding.source_location.line == 7
+    assert [one.location.line for one in finding.sights] == [7, 12]
+    assert len(result.findings) == 1
+
+
+def test_every_line_that_opens_a_range_is_told_by_the_one_finding():
+    result = audit(SIMPLE, declared(opening("6000", last=6010, line=7), opening("6000", last=6010, line=12)))
+    assert [one.location.line for one in only(result, "unexpected-open").sights] == [7, 12]
+
+
+def test_a_line_that_opens_a_port_on_loopback_alone_is_not_blamed():
+    result = audit(SIMPLE, declared(opening("6379", line=7), opening("6379", bind="127.0.0.1", line=12)))
+    assert texts(only(result, "unexpected-open")) == []
+
+
+def test_lines_of_two_files_are_both_told():
+    result = audit(SIMPLE, declared(opening("6379")), declared(opening("6379"), source="other.yaml"))
+    assert [one.source for one in only(result, "unexpected-open").sights] == ["compose.yaml", "other.yaml"]

@@ -154,3 +154,18 @@ def test_the_last_suite_says_what_the_tests_rest_on():
     output = parsed(audits.fixed_audit())[-1].find("system-out").text
     assert "INCOMPLETE: ${PORT} is not set" in output
     assert "not assessed: vantage office" in output
+
+
+def test_ranges_that_lines_open_have_names_of_their_own_and_many_ports_that_answer_one():
+    ranges = [PortSet.parse("6000-6010/tcp"), PortSet.parse("7000-7009/udp"), PortSet.parse("1-79,81-90/tcp")]
+    found = [
+        audits.finding(port=None, ports=ports, fingerprint=audits.fingerprint(str(ports)), source_location=place)
+        for place, several in ((audits.location(), ranges), (None, ranges[:1]))
+        for ports in several
+    ]
+    assert {name for _, name in cases(audits.audit_of(findings=found))} == {
+        "6000-6010/tcp unexpected-open",
+        "7000-7009/udp unexpected-open",
+        "1-90/tcp unexpected-open",
+        "many ports unexpected-open",
+    }
