@@ -5,11 +5,11 @@
 MAKEFLAGS += --no-builtin-rules
 
 BIN := .venv/bin
-SOURCES := auditor tests examples benchmarks
+SOURCES := auditor tests examples benchmarks fuzzing
 ARGS ?=
 export WORKERS
 
-.PHONY: help demo test lint format bench examples clean
+.PHONY: help demo test lint format bench fuzz examples clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -40,8 +40,11 @@ examples: .venv/package ## Write the expected files of the examples and the outp
 bench: .venv/package ## Measure against other scanners, in network namespaces (minutes)
 	@benchmarks/run $(ARGS)
 
+fuzz: .venv/package ## Fuzz the parsers, a minute each: ARGS='compose --seconds 600' for one (needs Linux on x86-64)
+	@fuzzing/run $(or $(ARGS),all)
+
 clean: ## Remove everything that the other verbs made
-	rm -rf .venv .demo .coverage htmlcov dist build *.egg-info
+	rm -rf .venv .demo .fuzz .coverage htmlcov dist build *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

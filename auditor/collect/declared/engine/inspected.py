@@ -70,10 +70,10 @@ def _bindings(listed: Any, odd: list[str]) -> Iterator[Binding]:
         return
     for inside, bound in listed.items():
         target, _, protocol = str(inside).partition("/")
-        for one in bound if isinstance(bound, list) else ():
-            low, _, high = str(one.get("HostPort") if isinstance(one, dict) else "").partition("-")
+        for one in bound if isinstance(bound, list) else () if bound is None else ("?",):
+            low, dash, high = str(one.get("HostPort") if isinstance(one, dict) else "").partition("-")
             first = int(low) if low.isdecimal() and len(low) < 6 else 0
-            last = int(high) if high.isdecimal() and len(high) < 6 else first
+            last = (int(high) if high.isdecimal() and len(high) < 6 else 0) if dash else first
             if not (is_port(first) and is_port(last) and first <= last):
                 odd.append(f"publishes {target[:20]} on a port that cannot be read")
                 continue

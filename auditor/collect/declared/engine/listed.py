@@ -90,7 +90,7 @@ def _bindings(value: Mapping[str, Any], odd: list[str]) -> Iterator[Binding]:
         return
     for one in ports or ():
         outside = _first(one, _OUTSIDE) if isinstance(one, dict) else "?"
-        if outside in {None, 0}:
+        if outside is None or outside == 0:
             continue
         span = one.get("range") if isinstance(one, dict) else None
         last = outside + max(span, 1) - 1 if isinstance(span, int) and isinstance(outside, int) else outside

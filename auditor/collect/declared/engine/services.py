@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def published_by_swarm(seen: Observation, info: dict[str, Any], client: Client) -> Observation:
     """Add what the swarm publishes, if the engine is part of one; only a manager can say."""
     swarm = info.get("Swarm")
-    if not isinstance(swarm, dict) or swarm.get("LocalNodeState") in {None, "", "inactive"}:
+    if not isinstance(swarm, dict) or swarm.get("LocalNodeState") in (None, "", "inactive"):
         return seen
     reason = "the engine is a node of a swarm, and does not say what that publishes on all nodes: ask a manager"
     if swarm.get("ControlAvailable") is not True:

@@ -170,7 +170,7 @@ def _add(rules: Rules, table: Table, source: SourceText, number: int, line: str,
     at = len(chain.rules)
     if words[0] == "-I":
         at = 0
-        if rest and rest[0].isdigit():
+        if rest and rest[0].isascii() and rest[0].isdigit():
             at, rest = max(0, min(int(rest[0]) - 1 if len(rest[0]) < 7 else at, len(chain.rules))), rest[1:]
     try:
         read_words = read(rest, rules.door_of)

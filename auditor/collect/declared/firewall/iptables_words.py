@@ -314,7 +314,7 @@ def _lead(options: dict[str, str], *, here: bool) -> Lead:
             address, _, ports = text.partition(":")
     ports = ports.partition("/")[0]
     low, dash, high = ports.partition("-")
-    chosen = int(low) if low.isdigit() and int(low) <= HIGHEST else None
+    chosen = int(low) if low.isascii() and low.isdigit() and len(low) <= 5 and int(low) <= HIGHEST else None
     settled = not ports or (chosen is not None and (not dash or low == high))
     return Lead(address=address_range(address) if address else None, port=chosen if settled else None, settled=settled)
 

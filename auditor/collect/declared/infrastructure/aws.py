@@ -39,7 +39,7 @@ def ports_of(protocol: Any, low: Any, high: Any, later: str = LATER) -> tuple[Po
     name = str(protocol).strip().lower()
     protocols = _PROTOCOLS.get(name)
     if protocols is None:
-        portless = name in _WITHOUT_PORTS or (name.isdigit() and int(name[:4]) <= 255)
+        portless = name in _WITHOUT_PORTS or (name.isascii() and name.isdigit() and int(name[:4]) <= 255)
         return (NO_PORTS, None) if portless else (ALL_PORTS, f"'{shown(protocol)}' is no protocol")
     low, high = (None if value == "" else value for value in (low, high))
     if name in {"-1", "all"} or (low is None and high is None):

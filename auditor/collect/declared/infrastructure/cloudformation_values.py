@@ -157,7 +157,7 @@ class Template:
     def attribute(self, argument: Any, path: Path, _depth: int = 0) -> Value:
         """``Fn::GetAtt``: an attribute of another resource, which is known when that is there."""
         parts = argument.split(".") if isinstance(argument, str) else argument
-        if isinstance(parts, list) and parts and parts[0] in self.resources:
+        if isinstance(parts, list) and parts and isinstance(parts[0], str) and parts[0] in self.resources:
             return Value(Logical(parts[0]), path)
         return Value(self._unknown("Fn::GetAtt names no resource"), path)
 
@@ -214,9 +214,9 @@ class Template:
     def select(self, argument: Any, path: Path, depth: int) -> Value:
         """``Fn::Select``: one of a list."""
         if isinstance(argument, list) and len(argument) == 2:
-            index = self.value(argument[0], path, depth).data
+            index = str(self.value(argument[0], path, depth).data)
             parts = self._each(argument[1], path, depth)
-            if str(index).isdigit() and len(str(index)) < 6 and int(index) < len(parts):
+            if index.isascii() and index.isdigit() and len(index) < 6 and int(index) < len(parts):
                 return parts[int(index)]
         return Value(self._unknown("which of a list is meant is known only at deployment"), path)
 
