@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _WORD = re.compile(rb"[\w.:/*%$\[\]-]+")
+_MOST_PLACES = 10_000
+"""Aliases in YAML may stand for more than any memory holds."""
+
 _SCALARS: tuple[Any, ...] = (
     None, True, False, -1, 0, 1, 65535, 65536, 1 << 64, 10**400, 1.5, float("nan"), float("inf"), "", " ", "-", "-1",
     "0", "0.0.0.0/0", "::/0", "127.0.0.1", "::ffff:1.2.3.4", "fe80::1%eth0", "1-65535", "65535-1", "all", "tcp", "udp",
@@ -91,7 +94,7 @@ class Mutator:
                 value = yaml.load(data, Loader=yaml.CBaseLoader)  # noqa: S506 - texts alone
             except (yaml.YAMLError, ValueError, RecursionError):
                 return None
-        return value if isinstance(value, (dict, list)) and value else None
+        return value if isinstance(value, (dict, list)) and 0 < len(_places(value)) < _MOST_PLACES else None
 
     def _written(self, value: Any) -> bytes:
         try:
@@ -136,7 +139,7 @@ class Mutator:
 def _places(value: Any) -> list[tuple[Any, Any]]:
     found = []
     todo = [value]
-    while todo:
+    while todo and len(found) < _MOST_PLACES:
         holder = todo.pop()
         keys = list(holder) if isinstance(holder, dict) else range(len(holder))
         for key in keys:

@@ -70,7 +70,8 @@ def _bindings(listed: Any, odd: list[str]) -> Iterator[Binding]:
         return
     for inside, bound in listed.items():
         target, _, protocol = str(inside).partition("/")
-        for one in bound if isinstance(bound, list) else () if bound is None else ("?",):
+        each: list[Any] = bound if isinstance(bound, list) else [] if bound is None else [None]
+        for one in each:
             low, dash, high = str(one.get("HostPort") if isinstance(one, dict) else "").partition("-")
             first = int(low) if low.isdecimal() and len(low) < 6 else 0
             last = (int(high) if high.isdecimal() and len(high) < 6 else 0) if dash else first
