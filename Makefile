@@ -24,6 +24,7 @@ lint: .venv/package ## Check style, types, architecture and dependencies
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/mypy examples/python/gate.py
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	@tools/check_pipelines $(BIN)

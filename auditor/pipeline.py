@@ -72,7 +72,8 @@ class SshLimits:
 class Request:
     """One audit as asked for.
 
-    ``evidence`` names files, ``sockets`` reads this machine's tables, and ``ssh`` those of the policy's hosts with
+    ``policy`` is a file, or a policy that was read already. ``evidence`` names files, ``collected`` is open already and
+    read once, ``sockets`` reads this machine's tables, and ``ssh`` those of the policy's hosts with
     logins; without any of them the hosts are scanned.
     ``asked`` and ``taken`` are what was asked, and when, of evidence that does not say so itself.
     ``baseline`` names an earlier audit: only what is new against it fails. ``retry_for`` is how long to look again, in
@@ -81,10 +82,11 @@ class Request:
     ``clock`` gives the time, in UTC. ``root`` is the folder that file names in the audit are relative to.
     """
 
-    policy: str
+    policy: str | Policy
     clock: Callable[[], datetime]
     root: Path
     evidence: Sequence[str] = ()
+    collected: Sequence[Evidence] = ()
     sockets: bool = False
     ssh: SshLimits | None = None
     vantage: str | None = None
@@ -109,15 +111,15 @@ class Loaded:
     resolver: Resolver
 
 
-def load(path: str, *, today: date) -> Loaded:
-    """Read a policy and make it ready to answer.
+def load(source: str | Policy, *, today: date) -> Loaded:
+    """Read a policy, unless it was read already, and make it ready to answer.
 
     :raises PolicyError: the policy is invalid.
     """
     from auditor.policy.load import load_policy
     from auditor.policy.resolve import Resolver
 
-    policy = load_policy(path, today=today)
+    policy = load_policy(source, today=today) if isinstance(source, str) else source
     return Loaded(policy=policy, resolver=Resolver(policy, today))
 
 
@@ -231,7 +233,7 @@ def judge(
 
 def collect(request: Request, loaded: Loaded, observer: Observer) -> Sequence[Evidence]:
     """Open the evidence asked for: files, the sockets of this machine or of others, or else a live scan."""
-    pieces: list[Evidence] = []
+    pieces: list[Evidence] = [*request.collected]
     if request.evidence:
         pieces += opened(loaded.policy, request, observer)
     if request.ssh is not None:

@@ -1,0 +1,188 @@
+"""The auditor for Python programs: the stages of the command line as functions that return values and print nothing.
+
+What users may rely on is what the package itself exports: ``import auditor``.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from auditor.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    from auditor.model.evidence import Evidence
+    from auditor.model.findings import Audit
+    from auditor.model.policy import Policy, Severity
+    from auditor.model.target import Observer
+    from auditor.report.registry import Format, ReportOptions
+
+    PolicySource: TypeAlias = str | os.PathLike[str] | Policy
+    EvidenceSource: TypeAlias = str | os.PathLike[str] | Evidence
+
+
+class _Silent:
+    """Nobody watches."""
+
+    def progress(self, done: int, total: int, opened: int) -> None:
+        """Pass it over."""
+
+    def say(self, message: str) -> None:
+        """Pass it over."""
+
+
+def load_policy(path: str | os.PathLike[str], *, now: datetime | None = None) -> Policy:
+    """Read a policy and all that it extends.
+
+    ``now``, with its offset from UTC, decides which exceptions have expired; left out, it is the present.
+
+    :raises PolicyError: it is invalid; ``problems`` has every one found, with its place.
+    """
+    from auditor.policy.load import load_policy as load
+
+    return load(os.fspath(path), today=_clock(now)().date())
+
+
+def scan(
+    policy: PolicySource,
+    *,
+    vantage: str | None = None,
+    only: Sequence[str] = (),
+    save: str | os.PathLike[str] | None = None,
+    method: Literal["connect", "syn"] | None = None,
+    rate: int | None = None,
+    timeout: float | None = None,
+    max_targets: int | None = None,
+    observer: Observer | None = None,
+) -> Evidence:
+    """Scan the policy's hosts from this machine. **Packets are sent while the result is iterated**, which is once.
+
+    ``vantage`` names the place that this machine stands for. ``only`` selects hosts as ``--only`` does. ``save`` names
+    a snapshot that is written meanwhile. ``rate`` in packets a second over all hosts, 0 for no cap; ``timeout`` in
+    seconds; None: as the policy has it. ``completion`` of the result says, after the last host, whether it is whole.
+
+    :raises UsageError: the vantage is missing or unknown, a selector matches nothing, or there are too many addresses.
+    """
+    from auditor import pipeline
+
+    return pipeline.scan(
+        pipeline.load(_source(policy), today=_clock(None)().date()),
+        vantage=vantage,
+        only=tuple(only),
+        limits=pipeline.ScanLimits(method=method, rate=rate, timeout=timeout, max_targets=max_targets),
+        save=None if save is None else os.fspath(save),
+        observer=observer or _Silent(),
+    )
+
+
+def audit(
+    policy: PolicySource,
+    evidence: Sequence[EvidenceSource] | None = None,
+    *,
+    vantage: str | None = None,
+    host: str | None = None,
+    only: Sequence[str] = (),
+    sockets: bool = False,
+    fail_on: Severity | None = None,
+    baseline: str | os.PathLike[str] | None = None,
+    save: str | os.PathLike[str] | None = None,
+    now: datetime | None = None,
+    observer: Observer | None = None,
+) -> Audit:
+    """Hold what is exposed against a policy.
+
+    ``evidence`` are files of any kind that the auditor reads, and what :func:`scan` returns. With None the policy's
+    hosts are scanned, or with ``sockets`` this machine's socket tables are read; ``save`` then names a snapshot.
+    ``vantage``, ``host`` and ``only`` mean what ``--from``, ``--host`` and ``--only`` do; ``fail_on`` stands in for the
+    policy's own, and ``baseline`` names an earlier audit: only what is new against it fails.
+
+    **Look at** ``verdict``, **not at** ``findings`` **alone**: an audit without findings may be unverified.
+
+    :raises AuditorError: the audit could not be carried out. Its kind says why, and ``exit_code`` what a command would
+        end in. Violations are no errors.
+    """
+    from auditor import pipeline
+    from auditor.files.paths import repository_root
+
+    if evidence is not None and not evidence:
+        raise UsageError("evidence: an empty sequence shows nothing; leave it out to have the hosts scanned")
+    if evidence and (sockets or save):
+        raise UsageError("sockets and save do not go with evidence: nothing is collected")
+    given = [*(evidence or ())]
+    request = pipeline.Request(
+        policy=_source(policy),
+        clock=_clock(now),
+        root=repository_root(Path.cwd()),
+        evidence=[os.fspath(one) for one in given if isinstance(one, str | os.PathLike)],
+        collected=[one for one in given if not isinstance(one, str | os.PathLike)],
+        sockets=sockets,
+        vantage=vantage,
+        host=host,
+        only=tuple(only),
+        baseline=None if baseline is None else os.fspath(baseline),
+        settings={} if fail_on is None else {"fail_on": fail_on},
+        save=None if save is None else os.fspath(save),
+    )
+    return pipeline.check(request, observer or _Silent())
+
+
+def read_audit(path: str | os.PathLike[str]) -> Audit:
+    """Read an audit that was written as ``json``.
+
+    :raises EvidenceError: it cannot be read, or is none.
+    """
+    from auditor.report.audit_file import read_audit as read
+
+    return read(os.fspath(path)).audit
+
+
+def render_report(audit: Audit, format: str, *, options: ReportOptions | None = None) -> bytes:  # noqa: A002 - its name
+    """Return an audit as ``text``, ``json``, ``junit``, ``sarif`` or any other format; the same bytes each time.
+
+    :raises UsageError: an unknown format; the message lists those there are.
+    :raises ReportError: the audit cannot be said in that format.
+    """
+    from auditor.report.registry import ReportOptions
+
+    return _format(format).render(audit, options or ReportOptions())
+
+
+def write_report(
+    audit: Audit,
+    format: str,  # noqa: A002 - its name
+    path: str | os.PathLike[str],
+    *,
+    options: ReportOptions | None = None,
+) -> None:
+    """Write an audit to a file, which is there whole or not at all.
+
+    :raises UsageError: an unknown format.
+    :raises ReportError: the file cannot be written.
+    """
+    from auditor.files.atomic import write_atomic
+
+    write_atomic(os.fspath(path), render_report(audit, format, options=options))
+
+
+def _format(name: str) -> Format:
+    from auditor.report.registry import FORMATS, parse_output
+
+    return FORMATS[name] if name in FORMATS else parse_output(name.partition("=")[0] or "''").format
+
+
+def _source(policy: PolicySource) -> str | Policy:
+    return os.fspath(policy) if isinstance(policy, str | os.PathLike) else policy
+
+
+def _clock(now: datetime | None) -> Callable[[], datetime]:
+    if now is None:
+        return lambda: datetime.now(UTC)
+    if now.tzinfo is None:
+        raise UsageError("now: a time without its offset from UTC; expected such as datetime.now(UTC)")
+    fixed = now.astimezone(UTC)
+    return lambda: fixed
