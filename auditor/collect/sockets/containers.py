@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from auditor.model.evidence import Container
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _LARGEST = 4 << 20  # bytes of one file
 _GENERATIONS = 64  # how far up a process's ancestors are asked
@@ -74,6 +74,12 @@ class Containers:
     def _arguments(self, pid: int) -> Sequence[str]:
         return arguments(pid, self._proc)
 
+    def _pids(self) -> Iterable[int]:
+        return _pids(self._proc)
+
+    def _read(self, path: str) -> Any:
+        return _read(path)
+
     def _with_name(self, container: Container | None) -> Container | None:
         if container is None or container.name or not container.id:
             return container
@@ -89,7 +95,7 @@ class Containers:
         for wanted, path, name_in in _KEPT:
             if engine in wanted:
                 for folder in self._folders(engine):
-                    name = name_in(_read(path.format(folder=folder, id=container)), container)
+                    name = name_in(self._read(path.format(folder=folder, id=container)), container)
                     if name:
                         return name
         return None
@@ -102,10 +108,10 @@ class Containers:
     def _docker_roots(self) -> Sequence[str]:
         """Where Docker keeps its state by its own settings: ``data-root`` of the daemon's file or command line."""
         found = []
-        settings = _read(f"{self._root}/etc/docker/daemon.json")
+        settings = self._read(f"{self._root}/etc/docker/daemon.json")
         if isinstance(settings, dict) and isinstance(settings.get("data-root"), str):
             found.append(settings["data-root"])
-        for pid in _pids(self._proc):
+        for pid in self._pids():
             try:
                 if self._name_and_parent(pid)[0] == "dockerd":
                     given = option(self._arguments(pid), "--data-root", "-g")

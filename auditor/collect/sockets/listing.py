@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from auditor import __version__
 from auditor.collect.sockets import addresses, namespaces, sysctl, tables
 from auditor.collect.sockets.entries import LISTENING, UNCONNECTED
-from auditor.collect.sockets.making import order, sockets
-from auditor.collect.sockets.nat.publish import Elsewhere, Published, name_behind, published
+from auditor.collect.sockets.making import sockets
+from auditor.collect.sockets.nat.publish import Elsewhere, completed, each_once
 from auditor.collect.sockets.nat.reading import translation
 from auditor.collect.sockets.processes import holders
 from auditor.model.evidence import Completion, Kind, Observation, Origin, Unknown
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from auditor.collect.sockets.entries import Entry
     from auditor.collect.sockets.processes import Holders
     from auditor.collect.sockets.tables import Tables
-    from auditor.model.evidence import Evidence, Socket
+    from auditor.model.evidence import Evidence
 
 _SERVING = {Protocol.TCP: LISTENING, Protocol.UDP: UNCONNECTED}
 _ALL = {Protocol.TCP: ALL_TCP, Protocol.UDP: ALL_UDP}
@@ -93,41 +93,19 @@ def _observe(host: str | None, protocols: Sequence[Protocol], *, all_namespaces:
     readable = _union(_ALL[protocol] for protocol in protocols if protocol not in own.unread)
     places = {name: table.own for name, table in others.items()}
     there = Elsewhere(sockets=elsewhere, places=places)
-    found = _published(sockets(own, owners), there, readable)
+    rules = translation()
+    routes = bool(rules.taken) and sysctl.routes_loopback()
+    found = completed(rules, sockets(own, owners), there, readable, routes_loopback=routes)
     unread = (Unknown(ports=_ALL[protocol], reason=reason) for protocol, reason in own.unread.items())
     return Observation(
         host=host,
         names=_names(),
         alive=True,
         asked=readable,
-        unknown=(*unread, *_each_once(found.unknown)),
-        sockets=(*name_behind(found.sockets, there), *elsewhere),
+        unknown=(*unread, *each_once(found.unknown)),
+        sockets=(*found.sockets, *elsewhere),
         notes=(*hidden(own.entries, owners), *notes, *found.notes),
     )
-
-
-def _published(own: Sequence[Socket], elsewhere: Elsewhere, readable: PortSet) -> Published:
-    """Complete the host's own sockets by what its address translation publishes."""
-    found = translation()
-    if not found.taken and not found.unread:
-        return Published(sockets=list(own))
-    whole = published(found, own, elsewhere, readable, routes_loopback=bool(found.taken) and sysctl.routes_loopback())
-    whole.sockets.sort(key=order)
-    if silent := readable - PortSet.of(*{each.port for each in whole.sockets}):
-        whole.unknown += (
-            Unknown(ports=silent, reason=f"{reason}: they may publish ports that nobody listens on")
-            for reason in found.unread
-        )
-    return whole
-
-
-def _each_once(unknown: Iterable[Unknown]) -> Iterator[Unknown]:
-    """Leave each port to the first reason given for it."""
-    claimed = NO_PORTS
-    for each in unknown:
-        if left := each.ports - claimed:
-            yield Unknown(ports=left, reason=each.reason)
-        claimed |= each.ports
 
 
 def _names() -> tuple[str, ...]:

@@ -11,11 +11,12 @@ from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from auditor.collect.sockets.making import order
 from auditor.collect.sockets.nat.rules import IPV4, IPV6
 from auditor.collect.sockets.proxies import is_proxy
 from auditor.model.evidence import Scope, Socket, Unknown
 from auditor.model.network import LOOPBACK, NOWHERE, NetworkSet, parse_address
-from auditor.model.ports import PortSet
+from auditor.model.ports import NO_PORTS, PortSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -97,7 +98,35 @@ def published(
     return whole
 
 
-def name_behind(held: Iterable[Socket], elsewhere: Elsewhere) -> Iterator[Socket]:
+def completed(
+    found: Translation, own: Sequence[Socket], elsewhere: Elsewhere, asked: PortSet, *, routes_loopback: bool
+) -> Published:
+    """Complete the host's own sockets as :func:`published` does, in order, and name who is behind each.
+
+    Ports on which nobody listens are unknown where a part of the translation could not be read.
+    """
+    if not found.taken and not found.unread:
+        return Published(sockets=list(_named(own, elsewhere)))
+    whole = published(found, own, elsewhere, asked, routes_loopback=routes_loopback)
+    whole.sockets = sorted(_named(whole.sockets, elsewhere), key=order)
+    if silent := asked - PortSet.of(*{each.port for each in whole.sockets}):
+        whole.unknown += (
+            Unknown(ports=silent, reason=f"{reason}: they may publish ports that nobody listens on")
+            for reason in found.unread
+        )
+    return whole
+
+
+def each_once(unknown: Iterable[Unknown]) -> Iterator[Unknown]:
+    """Leave each port to the first reason given for it."""
+    claimed = NO_PORTS
+    for each in unknown:
+        if left := each.ports - claimed:
+            yield Unknown(ports=left, reason=each.reason)
+        claimed |= each.ports
+
+
+def _named(held: Iterable[Socket], elsewhere: Elsewhere) -> Iterator[Socket]:
     """Name the container behind each port that is sent to its address, where nothing else has told it."""
     for each in held:
         container = None

@@ -15,11 +15,15 @@ from auditor.collect.sockets.nat.rules import EVERYTHING, IPV4, IPV6, Taken, Too
 from auditor.model.network import LOOPBACK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from auditor.collect.sockets.nat.nft import Table
     from auditor.collect.sockets.nat.rules import Ruleset
     from auditor.model.network import NetworkSet
+
+    Printing = Callable[..., str]
+    """Takes the names of programs, then the arguments; raises :class:`UnreadError`."""
 
 _NETLINK_NETFILTER = 12
 _GET_CHAIN, _NEW_CHAIN = (10 << 8) | 4, (10 << 8) | 3  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETCHAIN and NEWCHAIN
@@ -69,11 +73,7 @@ def translation() -> Translation:
         found.own = addresses.own()
     except OSError as error:
         found.unread.append(f"the host's own addresses cannot be read: {error.strerror}")
-    for ruleset in _rulesets(native, legacy, found):
-        try:
-            found.taken += ruleset.taken(EVERYTHING)
-        except TooManyRulesError:
-            found.unread.append("the rules of address translation (NAT) are too many to be followed")
+    follow(native, legacy, found, _printed)
     return found
 
 
@@ -128,33 +128,53 @@ def may_translate() -> bool:
     return any(name in known for name in MAKES_NAT for known in (loaded, built_in))
 
 
-def _rulesets(native: frozenset[Table], legacy: Mapping[str, frozenset[str]], found: Translation) -> Iterator[Ruleset]:
+def follow(
+    native: AbstractSet[Table], legacy: Mapping[str, AbstractSet[str]], found: Translation, printed: Printing
+) -> None:
+    """Add to ``found`` what the rules take, and which cannot be read.
+
+    :param native: the nftables tables that packets meet on arrival, those of ``iptables-nft`` among them.
+    :param legacy: the tables of the older iptables by family.
+    :param printed: gives what the first of some programs prints that is there.
+    """
+    for ruleset in _rulesets(native, legacy, found, printed):
+        try:
+            found.taken += ruleset.taken(EVERYTHING)
+        except TooManyRulesError:
+            found.unread.append("the rules of address translation (NAT) are too many to be followed")
+
+
+def _rulesets(
+    native: AbstractSet[Table], legacy: Mapping[str, AbstractSet[str]], found: Translation, printed: Printing
+) -> Iterator[Ruleset]:
     """Yield every ruleset that can be read, and note which cannot."""
     from auditor.collect.sockets.nat import iptables, nft  # most machines translate nothing
 
     foreign: set[Table] = set()
     if native:
         try:
-            listed = nft.tables(_printed(("nft",), "-j", "list", "ruleset"), found.own)
+            listed = nft.tables(printed(("nft",), "-j", "list", "ruleset"), found.own)
         except (UnreadError, ValueError) as error:
             foreign = set(native)
             problem = str(error)
         else:
             foreign, problem = listed.foreign, "nft cannot read rules that iptables made"
             yield from (rules for table, rules in listed.rulesets.items() if table not in foreign)
-        yield from _saved_in_place_of_nft(foreign, problem, found)
+        yield from _saved_in_place_of_nft(foreign, problem, found, printed)
     for family, names in legacy.items():
         command, everywhere = _SAVES[family]
         for name in sorted(names):
             try:
-                text = _printed((f"{command}-legacy-save", f"{command}-save"), "-t", name)
+                text = printed((f"{command}-legacy-save", f"{command}-save"), "-t", name)
             except UnreadError as error:
                 found.unread.append(_missing((family, name), error))
             else:
                 yield from iptables.rulesets(text, everywhere, found.own)
 
 
-def _saved_in_place_of_nft(foreign: set[Table], problem: str, found: Translation) -> Iterator[Ruleset]:
+def _saved_in_place_of_nft(
+    foreign: AbstractSet[Table], problem: str, found: Translation, printed: Printing
+) -> Iterator[Ruleset]:
     """Yield the tables that iptables made, as it prints them itself."""
     from auditor.collect.sockets.nat import iptables
 
@@ -166,7 +186,7 @@ def _saved_in_place_of_nft(foreign: set[Table], problem: str, found: Translation
             continue
         command, everywhere = _SAVES[family]
         try:
-            text = _printed((f"{command}-nft-save", f"{command}-save"), "-t", name)
+            text = printed((f"{command}-nft-save", f"{command}-save"), "-t", name)
         except UnreadError as error:
             found.unread.append(_missing((family, name), error))
             continue
