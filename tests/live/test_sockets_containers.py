@@ -12,8 +12,15 @@ import time
 import pytest
 
 from auditor.collect.sockets import listening
+from auditor.collect.sockets.remote import Settings, remote_listening
 from auditor.model.evidence import Scope
+from auditor.model.ports import PortSet
+from auditor.model.ssh import Asked, Login
+from tests.live import ssh_world
+from tests.live.conftest import Watcher
 from tests.live.engines import OUTER, Docker, Podman, unfit
+from tests.live.ssh_world import PLAIN
+from tests.live.test_remote_sockets import settled
 
 CANDIDATES = (53, 80, 6379, 7070, 8080, 8081, *range(9200, 9206))
 POLICY = {
@@ -46,6 +53,26 @@ def _until_served(servers) -> None:
     while not wanted <= {each.port.number for one in listening() for each in one.sockets if each.process == "busybox"}:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def logins(engine):
+    """What logins of several users over SSH show of the same machine, by name."""
+    assert engine
+    if why := ssh_world.unfit():
+        pytest.skip(why)
+    if missing := ssh_world.missing():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"not installed: {missing}")
+    with ssh_world.World() as world:
+        settings = Settings(configuration=str(world.configuration), known_hosts=str(world.known_hosts))
+        asked = [
+            Asked(name="root", login=Login(host="127.0.0.2", port=PLAIN, user="root"), known=True),
+            Asked(name="sudo", login=Login(host="127.0.0.3", port=PLAIN, user="audit", sudo=True), known=True),
+            Asked(name="audit", login=Login(host="127.0.0.4", port=PLAIN, user="audit"), known=True),
+        ]
+        seen = {one.host: one for one in remote_listening(asked, settings, Watcher())}
+        (own,) = listening()
+        yield seen, own
 
 
 def connects(port: int) -> bool:
@@ -110,3 +137,23 @@ def test_the_gate_fails_on_a_published_port_and_passes_one_of_loopback(engine, t
     assert open_ == {("unexpected-open", "8080/tcp"), ("unexpected-open", more)}
     published = next(each for each in audit["findings"] if each["port"] == "8080/tcp")
     assert f"{engine.name} web" in json.dumps(published)
+
+
+@pytest.mark.parametrize("name", ["root", "sudo"])
+def test_over_ssh_root_sees_what_the_reader_of_this_machine_sees(logins, name):
+    """Containers, proxies and what translation publishes included, and nothing is left in doubt."""
+    seen, own = logins
+    assert settled(seen[name].sockets) == settled(own.sockets)
+    assert seen[name].unknown == own.unknown == ()
+    assert {each.container.name for each in seen[name].sockets if each.container} >= {"web", "hostly", "hidden"}
+
+
+def test_over_ssh_without_privilege_what_cannot_be_seen_is_said(logins):
+    seen, own = logins
+    ports = {each.port for each in own.sockets if each.netns is None}
+    assert {each.port for each in seen["audit"].sockets if each.netns is None} == ports
+    (unknown,) = seen["audit"].unknown
+    assert unknown.reason.startswith("the rules of address translation (NAT) are shown to root alone")
+    assert unknown.ports == seen["audit"].asked - PortSet.of(*ports)
+    assert any("processes of other users are hidden" in note for note in seen["audit"].notes)
+    assert not any(each.container for each in seen["audit"].sockets)

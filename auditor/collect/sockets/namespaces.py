@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from auditor.collect.sockets.processes import pids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _Result = TypeVar("_Result")
 
@@ -59,12 +59,9 @@ def found(proc: str = "/proc") -> Found:
         else:
             if inode not in others:
                 others[inode] = Namespace(name=f"net:[{inode}]", door=door, tables=f"{proc}/{pid}/net")
-    for inode, path in _mounted():
+    for inode, path in mounted(_mounts()):
         known = others.get(inode, Namespace(name=f"net:[{inode}]", door=path, tables=None))
-        folder, _, name = path.rpartition("/")
-        if folder in _NAMED:
-            known = replace(known, name=f"net:[{inode}] {name}")
-        others[inode] = known
+        others[inode] = replace(known, name=full_name(inode, path) or known.name)
     others.pop(own, None)
     return Found(others=tuple(others[inode] for inode in sorted(others)), denied=denied)
 
@@ -102,13 +99,25 @@ def _enter(door: str) -> None:
             raise OSError(code, os.strerror(code), door)
 
 
-def _mounted() -> Iterator[tuple[int, str]]:
-    """Namespaces that are mounted somewhere: inode and mount point (``proc(5)``, mountinfo: root, mount point)."""
+def full_name(inode: int, path: str) -> str | None:
+    """Return the name of a namespace that is mounted where ``ip-netns(8)`` gives names; None for another place."""
+    folder, _, name = path.rpartition("/")
+    return f"net:[{inode}] {name}" if folder in _NAMED else None
+
+
+def _mounts() -> list[bytes]:
     try:
         with open("/proc/thread-self/mountinfo", "rb") as file:  # noqa: PTH123
-            lines = file.read().splitlines()
+            return file.read().splitlines()
     except OSError:
-        return
+        return []
+
+
+def mounted(lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
+    """Yield the namespaces that are mounted somewhere: inode and mount point.
+
+    ``lines`` are those of ``/proc/<pid>/mountinfo`` (``proc(5)``: root, mount point).
+    """
     for line in lines:
         fields = line.split(b" ")
         number = fields[3].removeprefix(b"net:[").removesuffix(b"]") if len(fields) > 4 else b""

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from auditor.collect.sockets import sysctl
 from auditor.collect.sockets.entries import LISTENING, UNCONNECTED
 from auditor.collect.sockets.making import sockets
+from auditor.collect.sockets.namespaces import full_name, mounted
+from auditor.collect.sockets.nat.publish import Elsewhere, completed, each_once
 from auditor.collect.sockets.procfs import parse
 from auditor.collect.sockets.remote.frame import ABSENT, FrameError, Read
 from auditor.collect.sockets.remote.owners import find_holders, user_names
-from auditor.collect.sockets.remote.translation import doubt
+from auditor.collect.sockets.remote.translation import own_addresses, routes_loopback, translation
 from auditor.collect.sockets.tables import Tables, settle_dual
 from auditor.model.evidence import Observation, Unknown
-from auditor.model.ports import ALL_TCP, ALL_UDP, NO_PORTS, PortSet, Protocol
+from auditor.model.ports import ALL_TCP, ALL_UDP, NO_PORTS, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,23 +67,26 @@ def observation(
     others, notes = _elsewhere(found, protocols, order)
     owners = find_holders(found)
     named = user_names(found)
-    elsewhere = (each for netns, table in sorted(others.items()) for each in sockets(table, owners, netns, named=named))
+    elsewhere = [each for netns, table in sorted(others.items()) for each in sockets(table, owners, netns, named=named)]
     unread = [Unknown(ports=_ALL[protocol], reason=reason) for protocol, reason in own.unread.items()]
     asked = NO_PORTS
     for protocol in protocols:
         asked |= NO_PORTS if protocol in own.unread else _ALL[protocol]
-    listen = sockets(own, owners, named=named)
-    silent = asked - PortSet.of(*{each.port for each in listen})
-    if silent and (why := doubt(found, root=_word(found, "id") == "0")):
-        unread.append(Unknown(ports=silent, reason=f"{why}: they may publish ports that nobody listens on"))
+    whole = completed(
+        translation(found, root=_word(found, "id") == "0"),
+        sockets(own, owners, named=named),
+        Elsewhere(sockets=elsewhere, places={name: table.own for name, table in others.items()}),
+        asked,
+        routes_loopback=routes_loopback(found),
+    )
     return Observation(
         host=host,
         names=_names(found) if names_itself else (),
         alive=True,
         asked=asked,
-        unknown=tuple(unread),
-        sockets=(*listen, *elsewhere),
-        notes=(*_hidden(own.entries, owners, found), *notes),
+        unknown=(*unread, *each_once(whole.unknown)),
+        sockets=(*whole.sockets, *elsewhere),
+        notes=(*_hidden(own.entries, owners, found), *notes, *whole.notes),
     )
 
 
@@ -146,12 +151,19 @@ def _elsewhere(
     names = dict.fromkeys(part[1] for name in found if (part := _NETNS.fullmatch(name)))
     tables: dict[str, Tables] = {}
     notes = []
+    mounts = {f"net:[{inode}]": full_name(inode, path) for inode, path in mounted(found.get("mounts", ABSENT).lines)}
     for name in names:
         table = _table(found, f"{name} ", protocols, order)
         if table.unread:
             notes.append(f"network namespace {name} cannot be read: {'; '.join(table.unread.values())}")
         else:
-            tables[name] = replace(table, entries=settle_dual(table.entries))
+            own = own_addresses(found, f"{name} ")
+            tables[mounts.get(name) or name] = replace(table, entries=settle_dual(table.entries), own=own)
+    notes += (
+        f"network namespace {shown or name} is not looked into: no process lives in it"
+        for name, shown in mounts.items()
+        if name not in names and name != _text(found, "namespace").strip()
+    )
     if denied := _text(found, "denied").strip():
         notes.append(
             "other network namespaces are not looked for: the host has no awk"

@@ -1,7 +1,7 @@
 # Reads a Linux host's socket tables for the auditor, and changes nothing there. It needs a POSIX shell with cat and ls;
 # awk, where there is one, keeps the answer small. The whole is one block: cut off on its way in, it does nothing.
 #
-# shellcheck shell=sh disable=SC2012,SC2086,SC2317  # ls shows links as they are; $quoted is an option or none
+# shellcheck shell=sh disable=SC2012,SC2013,SC2086,SC2231,SC2317  # ls shows links as they are; words are one number or path
 #
 # Every line of data begins with "=", so that no data can pass for a mark, and every mark with a word that was made up
 # for this login: nobody who listens on the host can know it, as it is in no command's arguments. A section ends with
@@ -82,6 +82,7 @@ namespaces() {
     END { if (denied) print "denied:" denied }'
 }
 
+namespace() { own=$(ls -ln self/ns/net) && printf 'net:%s\n' "${own##*net:}"; }
 order() { printf '\001\000' | od -An -d; }
 me() { id -u && id -un; }
 users() { cut -d: -f1,3 /etc/passwd; }
@@ -92,7 +93,88 @@ quoted=
 ls -q / >/dev/null && quoted=-q
 descriptors() { ls $quoted -ln self/fd [0-9]*/fd; }
 listed() { ss -tulne; }
-rules() { nft list ruleset && echo '#read'; }
+# What a tool printed to its end has a last line that says so.
+rules() { nft -j list ruleset && echo '#read'; }
+texts() { nft list ruleset && echo '#read'; }
+saved() { "$1" -t "$2" && echo '#read'; }
+
+# saves: of tables that iptables made what it prints itself. A table that is not there is not asked for: asking for one
+# of the older kind would load a module.
+saves() {
+  there=$({ nft list tables || echo 'table ip nat table ip mangle table ip6 nat table ip6 mangle'; } | tr '\n' ' ')
+  for table in nat mangle; do
+    for family in '' 6; do
+      case " $there" in
+        *" table ip$family $table "*)
+          with=ip${family}tables-nft-save
+          command -v "$with" >/dev/null || with=ip${family}tables-save
+          output "ip${family}tables-nft-save $table" '' saved "$with" "$table" ;;
+      esac
+      case " $(tr '\n' ' ' <"self/net/ip${family}_tables_names")" in
+        *" $table "*)
+          with=ip${family}tables-legacy-save
+          command -v "$with" >/dev/null || with=ip${family}tables-save
+          output "ip${family}tables-legacy-save $table" '' saved "$with" "$table" ;;
+      esac
+    done
+  done
+}
+
+# own FOLDER: the IPv4 addresses of a network namespace.
+own() { awk '/\/32 host LOCAL/ { print last } { last = $NF }' "$1/fib_trie"; }
+
+groups() { grep -H ':/.' [0-9]*/cgroup; }
+
+# Of every process that holds ports for containers, or watches over them: its number and its arguments, tabs between.
+commands() {
+  for pid in $(cat [0-9]*/status | awk '
+    $1 == "Name:" {
+      named = $2 ~ /^(docker-proxy|rootlesskit|rootlessport|slirp4netns|pasta|passt|conmon|gvproxy|containerd-shim|dockerd)/
+    }
+    $1 == "Pid:" && named { print $2 }'); do
+    printf '%s\t' "$pid"
+    head -c 16384 "$pid/cmdline" | tr '\000\n\t' '\t  '
+    echo
+  done
+}
+
+# Where root's dockerd keeps its state, if it was told so.
+roots() {
+  for pid in $(cat [0-9]*/status | awk '
+    $1 == "Name:" { named = $2 == "dockerd" && NF == 2 }
+    $1 == "Pid:" { pid = $2 }
+    $1 == "Uid:" && named && $3 == 0 { print pid }'); do
+    head -c 16384 "$pid/cmdline" | tr '\000\n' '\n ' | awk '
+      take { print; take = 0 }
+      /^--data-root=/ { print substr($0, 13) }
+      $0 == "--data-root" || $0 == "-g" { take = 1 }'
+  done
+}
+
+# What engines keep of their containers, a line each: the path, a tab, and what it holds.
+kept() {
+  folder=/run/containerd/io.containerd.runtime.v2.task
+  stored=/containers/storage/overlay-containers
+  count=0
+  roots=$(roots)
+  set -f
+  set -- /var/lib/docker $roots
+  set +f
+  for docker; do
+    set -- "$docker"/containers/*/config.v2.json
+    for path; do keep "$path"; done
+  done
+  for path in /var/lib$stored/containers.json $folder/*/*/config.json /run$stored/*/userdata/config.json; do
+    keep "$path"
+  done
+}
+keep() {
+  [ -f "$1" ] && [ -r "$1" ] && [ $count -lt 2000 ] || return 0
+  count=$((count + 1))
+  printf '%s\t' "$1"
+  head -c 1048576 "$1" | tr '\n' ' '
+  echo
+}
 
 printf '\n%s begin 1\n' "$mark"
 for word in n s r m; do output "uname-$word" '' uname "-$word"; done
@@ -108,15 +190,30 @@ if cd /proc; then
   file builtin "/lib/modules/$(uname -r)/modules.builtin" '/nf_tables[.]ko|_nat[.]ko|_[tT][pP][rR][oO][xX][yY][.]ko'
   file legacy self/net/ip_tables_names
   file legacy6 self/net/ip6_tables_names
-  output nft '^#read$|dnat|DNAT|redirect|REDIRECT|tproxy|TPROXY|xt |xt_|unknown' rules
+  if nft -j list tables >/dev/null; then
+    output 'nft list ruleset' '' rules
+  else
+    output nft-text '^#read$|dnat|DNAT|redirect|REDIRECT|tproxy|TPROXY|xt |xt_|unknown' texts
+  fi
+  saves
+  output own '' own self/net
+  output route_localnet '' cat sys/net/ipv4/conf/*/route_localnet
   output ss ino: listed
   output fds '-> socket:[[][0-9]+]$|^[0-9]+/fd:$' descriptors
   output stat '' processes
   output status '^(Name|Pid|Uid):' owners
+  output cgroup '' groups
+  output commands '' commands
+  output kept '' kept
+  output namespace '' namespace
+  file mounts self/mountinfo ' net:[[]'
   for found in $(namespaces); do
     case $found in
       denied:*) output denied '' printf '%s\n' "${found#denied:}" ;;
-      *) tables "net:[${found%%:*}] " "${found#*:}/net" ;;
+      *)
+        tables "net:[${found%%:*}] " "${found#*:}/net"
+        output "net:[${found%%:*}] own" '' own "${found#*:}/net"
+        file "net:[${found%%:*}] ipv6" "${found#*:}/net/if_inet6" ;;
     esac
   done
 fi

@@ -71,14 +71,14 @@ def test_where_namespaces_cannot_be_found_that_is_noted(monkeypatch):
 def test_processes_that_do_not_let_us_see_theirs_are_counted(monkeypatch):
     real = namespaces.os.stat
 
-    def stat(path):
+    def stat(path, **how):
         if str(path).startswith("/made-up/"):
             raise PermissionError(13, "Permission denied")
-        return real(path)
+        return real(path, **how)
 
     monkeypatch.setattr(namespaces.os, "stat", stat)
     monkeypatch.setattr(namespaces, "pids", lambda _: iter((1, 2)))
-    monkeypatch.setattr(namespaces, "_mounted", lambda: iter(()))
+    monkeypatch.setattr(namespaces, "_mounts", list)
     assert namespaces.found("/made-up") == Found(others=(), denied=2)
 
 
