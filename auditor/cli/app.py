@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from auditor.cli import check, drift, environment, explain, import_, merge, policy, port, report, scan, schema, sockets
+from auditor.cli.examples import show_examples
 from auditor.cli.output import output_failure
 from auditor.errors import AuditorError, ExitCode, UsageError
 
@@ -39,6 +40,7 @@ app.add_typer(policy.app, name="policy")
 app.command()(port.port)
 app.command()(report.report)
 app.command()(schema.schema)
+show_examples(app)
 
 
 def _show_version(asked: bool) -> None:
