@@ -170,6 +170,7 @@ def settled(look: Callable[[], Audit], loaded: Loaded, request: Request, observe
     end = monotonic() + (request.retry_for or 0)
     audit, pause = look(), _FIRST_PAUSE
     looks = [Look(finished=audit.finished)]
+    observer.say(f"looking again for {request.retry_for:g} s, until required ports answer and two looks see the same")
     while True:
         before, left = audit, end - monotonic()
         sleep(max(0.0, min(pause, left)))

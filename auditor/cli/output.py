@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from auditor.errors import AuditorError, ReportError, UsageError
 
@@ -60,9 +60,26 @@ def colour(stream: object) -> bool:
 
 def width() -> int:
     """How many columns a report on standard output may use."""
-    if sys.stdout is None or not sys.stdout.isatty():
+    if not is_terminal(sys.stdout):
         return 100
-    return max(60, min(shutil.get_terminal_size().columns, 120))
+    return max(40, min(shutil.get_terminal_size().columns, 200))
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody looks at a stream, so that lines are to fit."""
+    return bool(stream and not stream.closed and stream.isatty())
+
+
+def ascii_only(stream: TextIO | None) -> bool:
+    """Whether a stream cannot show more than ASCII: by its encoding, or a terminal by the locale (``LC_ALL=C``).
+
+    Python writes UTF-8 in the locale C, which a terminal there does not show. Files and pipes take UTF-8.
+    """
+    encoding = (getattr(stream, "encoding", None) or "utf-8").lower()
+    if not encoding.startswith("utf"):
+        return True
+    locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_CTYPE", "LANG"))), "C")
+    return is_terminal(stream) and "utf" not in locale.lower()
 
 
 def options(
@@ -82,6 +99,8 @@ def options(
         base=base_of(repository_root(Path.cwd())),
         color=colour(sys.stdout),
         width=width(),
+        wrap=is_terminal(sys.stdout),
+        ascii=ascii_only(sys.stdout),
         verbose=verbose,
         sarif_anchor=sarif_anchor,
         sarif_category=sarif_category,
@@ -112,7 +131,9 @@ def _write(audit: Audit, output: Output, options: ReportOptions) -> None:
     else:
         from auditor.files.atomic import write_atomic
 
-        write_atomic(output.path, output.format.render(audit, replace(options, color=False, width=100)))
+        write_atomic(
+            output.path, output.format.render(audit, replace(options, color=False, width=100, wrap=False, ascii=False))
+        )
 
 
 def output_failure(error: OSError) -> ReportError:

@@ -25,6 +25,7 @@ _SARIF_LINK = re.compile(r"\](?=\()")
 _SARIF_PLACEHOLDER = re.compile(r"\{(\d+)\}")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
+_LOOKS_ALIKE = {"\u2026": "...", "\u2192": "->", "\u2013": "-", "\u2019": "'"}
 _ZERO_WIDTH_SPACE = "\u200b"
 
 
@@ -42,6 +43,13 @@ def terminal(text: str) -> str:
 def one_line(text: str) -> str:
     """As :func:`terminal`, newlines included: what comes back is one line."""
     return text if text.isprintable() else terminal(text).replace("\n", "\\n")
+
+
+def ascii_only(text: str) -> str:
+    """Return text that every terminal can show: what is not ASCII becomes a visible escape, or looks alike."""
+    if text.isascii():
+        return text
+    return "".join(char if char.isascii() else _LOOKS_ALIKE.get(char) or visible(char) for char in text)
 
 
 def visible(char: str) -> str:

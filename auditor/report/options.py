@@ -10,11 +10,15 @@ class ReportOptions:
     """Choices for all formats; a format takes no notice of those that are not about it.
 
     ``base`` is the user's folder relative to the repository root: text names files relative to it. ``width`` is in
-    columns. ``sarif_anchor`` is a file, relative to the repository root, to which findings are pinned that point
-    outside it. ``sarif_category`` keeps several analyses of one commit apart.
+    columns; with ``wrap`` no line of the text report is longer, as a terminal would break it anywhere, and without it
+    the lines that others search stay whole. ``ascii`` keeps the text report to ASCII. ``sarif_anchor`` is a file,
+    relative to the repository root, to which findings are pinned that point outside it. ``sarif_category`` keeps
+    several analyses of one commit apart.
     """
 
     base: str = ""
+    wrap: bool = False
+    ascii: bool = False
     color: bool = False
     width: int = 100
     verbose: bool = False

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from auditor.report.escape import visible
+from auditor.report import escape
+from auditor.report.text_wrap import columns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from auditor.model.location import Location
 
 _TAB = "    "
 _CUT = "..."
+_FAR = 2
+"""So many widths of a line are looked at on each side of the carets."""
 
 
 class SourceLine(NamedTuple):
@@ -20,7 +25,7 @@ class SourceLine(NamedTuple):
     carets: str
 
 
-def source_line(location: Location, width: int) -> SourceLine | None:
+def source_line(location: Location, width: int, *, ascii_only: bool = False) -> SourceLine | None:
     """Show a location's snippet within ``width`` columns, or None where there is none.
 
     Characters that would act or hide are shown as escapes; the carets count the columns that are really taken.
@@ -31,39 +36,42 @@ def source_line(location: Location, width: int) -> SourceLine | None:
         return None
     first = max(1, location.column) - 1
     last = location.end_column - 1 if location.end_column > location.column else first + 1
-    snippet, first, last = _window(snippet, first, last, width)
-    cells = [_cell(char) for char in snippet]
-    start = sum(_columns(cell) for cell in cells[:first]) + max(0, first - len(cells))
-    marked = sum(_columns(cell) for cell in cells[first:last])
-    return SourceLine("".join(cells), " " * start + "^" * max(1, marked))
+    # A line of a megabyte is looked at near its carets alone: each character takes a column at least, or joins another.
+    begin = max(0, min(first, len(snippet)) - _FAR * width)
+    near = snippet[begin : begin + 3 * _FAR * width]
+    cells = [_cell(char, ascii_only=ascii_only) for char in near]
+    first, last = min(first - begin, len(cells)), min(last - begin, len(cells))
+    start, end = _window([columns(cell) for cell in cells], first, last, width)
+    head = _CUT if begin or start else ""
+    tail = _CUT if begin + end < len(snippet) else ""
+    before = len(head) + sum(columns(cell) for cell in cells[start:first])
+    marked = sum(columns(cell) for cell in cells[first : min(last, end)])
+    return SourceLine(head + "".join(cells[start:end]) + tail, " " * before + "^" * max(1, marked))
 
 
-def _window(snippet: str, first: int, last: int, width: int) -> tuple[str, int, int]:
-    """Cut a line that is too long, so that the marked part stays in sight."""
-    first, last = min(first, len(snippet)), min(last, len(snippet))
-    if len(snippet) <= width:
-        return snippet, first, last
-    room = max(20, width - 2 * len(_CUT))
-    begin = 0 if last <= room else max(0, min(first - room // 4, len(snippet) - room))
-    head = _CUT if begin else ""
-    tail = _CUT if begin + room < len(snippet) else ""
-    shift = len(head) - begin
-    shown = snippet[begin : begin + room]
-    return head + shown + tail, first + shift, min(last + shift, len(head) + len(shown))
+def _window(sizes: Sequence[int], first: int, last: int, width: int) -> tuple[int, int]:
+    """Choose which characters to show, so that the marked part stays in sight: all, or the columns around it."""
+    if sum(sizes) <= width:
+        return 0, len(sizes)
+    room = max(1, width - 2 * len(_CUT))
+    start = 0
+    if sum(sizes[:last]) > room:
+        start, before = first, 0
+        # As much of what follows as there is, up to three quarters of the room; what precedes gets the rest.
+        wanted = max(room // 4, room - sum(sizes[first:]))
+        while start and before + sizes[start - 1] <= wanted:
+            start -= 1
+            before += sizes[start]
+    end, used = start, 0
+    while end < len(sizes) and used + sizes[end] <= room:
+        used += sizes[end]
+        end += 1
+    return start, end
 
 
-def _cell(char: str) -> str:
+def _cell(char: str, *, ascii_only: bool) -> str:
     if char == "\t":
         return _TAB
-    return char if char.isprintable() else visible(char)
-
-
-def _columns(cell: str) -> int:
-    """How many columns a terminal gives to a character: two to East Asian wide ones, none to combining ones."""
-    if cell.isascii():
-        return len(cell)
-    from unicodedata import combining, east_asian_width
-
-    if combining(cell):
-        return 0
-    return 2 if east_asian_width(cell) in "WF" else 1
+    if char.isprintable():
+        return escape.ascii_only(char) if ascii_only else char
+    return escape.visible(char)

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 from auditor.model.findings import Status, Verdict
 from auditor.model.policy import Severity
 from auditor.report import wording
-from auditor.report.escape import one_line, workflow_safe
+from auditor.report.escape import ascii_only, one_line, workflow_safe
 from auditor.report.fold import folded, single
 from auditor.report.text_blocks import block_lines, brief_lines
 from auditor.report.text_hosts import host_lines
 from auditor.report.text_matrix import matrix_lines
 from auditor.report.text_style import Style
+from auditor.report.text_wrap import wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from auditor.model.findings import Audit, Finding, Unverified
     from auditor.report.options import ReportOptions
@@ -43,8 +44,15 @@ def render(audit: Audit, options: ReportOptions) -> bytes:
         list(_looks(audit, options, style)),
         list(_summary(audit, style)),
     ]
-    text = "\n\n".join("\n".join(lines) for lines in sections if lines)
+    text = "\n\n".join("\n".join(_fitted(lines, options)) for lines in sections if lines)
     return f"{workflow_safe(text)}\n".encode()
+
+
+def _fitted(lines: Iterable[str], options: ReportOptions) -> Iterator[str]:
+    for line in lines:
+        shown = ascii_only(line) if options.ascii else line
+        # Commands of CI runners are broken up first, as that makes lines longer.
+        yield from wrapped(workflow_safe(shown), options.width) if options.wrap else [shown]
 
 
 def _findings(audit: Audit, options: ReportOptions, style: Style) -> Iterator[list[str]]:
@@ -88,7 +96,7 @@ def _unverified(audit: Audit, options: ReportOptions, style: Style) -> Iterator[
 
 
 def _ports(item: Unverified, options: ReportOptions) -> str:
-    return wording.ports(item.ports, None if options.verbose else 36)
+    return wording.ports(item.ports, None if options.verbose else max(24, options.width * 36 // 100))
 
 
 def _gap(about: tuple[str, str | None], names: list[str], room: int | None) -> str:

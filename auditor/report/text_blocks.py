@@ -8,6 +8,7 @@ from auditor.model.findings import Status
 from auditor.report import wording
 from auditor.report.escape import one_line
 from auditor.report.source_line import source_line
+from auditor.report.text_wrap import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ def _more_ports(block: Block, options: ReportOptions) -> str:
 
 def _pointed(finding: Finding, location: Location, gutter: str, options: ReportOptions, style: Style) -> Iterator[str]:
     yield f"{gutter}{style.gutter('-->')} {wording.place(location, options.base)}"
-    line = source_line(location, options.width - len(gutter) - 3)
+    line = source_line(location, options.width - len(gutter) - 3, ascii_only=options.ascii)
     if line is None:
         return
     bar = style.gutter(f"{gutter} |")
@@ -100,7 +101,7 @@ def _notes(block: Block, options: ReportOptions) -> Iterator[tuple[str, str]]:
         yield "note", answers
     if len(block.findings) > 1:
         others = [wording.subject(finding) for finding in block.findings[1:]]
-        yield "note", f"the same on {wording.listed(others, 'host', options.width - 40)}"
+        yield "note", f"the same on {wording.listed(others, 'host', max(24, options.width - 40))}"
     if first.rule:
         owner = f" (owner {one_line(first.owner)})" if first.owner else ""
         yield "rule", f"{one_line(first.rule)}{owner}"
@@ -131,14 +132,5 @@ def _seen(finding: Finding, base: str) -> str:
 
 def _fact(label: str, text: str, gutter: str, options: ReportOptions, style: Style) -> Iterator[str]:
     head = f"{gutter} = "
-    room = max(20, options.width - len(head) - len(label) - 2)
-    lines = [text] if len(text) <= room else _wrapped(text, room)
-    indent = " " * (len(head) + len(label) + 2)
-    yield f"{style.gutter(head)}{style.bold(f'{label}:')} {lines[0]}"
-    yield from (indent + line for line in lines[1:])
-
-
-def _wrapped(text: str, room: int) -> list[str]:
-    from textwrap import wrap
-
-    return wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    line = f"{style.gutter(head)}{style.bold(f'{label}:')} {text}"
+    yield from wrapped(line, options.width, hang=len(head) + len(label) + 2)

@@ -9,9 +9,10 @@ from auditor.model.findings import Verdict
 from auditor.model.ports import HIGHEST, Protocol
 from auditor.report import wording
 from auditor.report.escape import one_line
+from auditor.report.text_wrap import columns, padded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from auditor.model.findings import Audit, HostResult
     from auditor.model.ports import PortSet
@@ -25,7 +26,7 @@ _FEW = 5
 """So many conforming hosts still get a line each."""
 
 _NAME, _ADDRESS = 28, 24
-"""Columns that names and addresses are padded to at most; longer ones push the rest to the right."""
+"""Hundredths of a line that names and addresses are padded to at most; longer ones push the rest to the right."""
 
 
 def host_lines(audit: Audit, options: ReportOptions, style: Style) -> Iterator[str]:
@@ -40,9 +41,9 @@ def host_lines(audit: Audit, options: ReportOptions, style: Style) -> Iterator[s
     rows = [*shown, *spelled]
     named = wording.several_vantages(audit)
     widths = (
-        min(_NAME, max((len(wording.subject(row)) for row in rows), default=0)),
-        min(_ADDRESS, max((len(_address(row)) for row in rows), default=0)),
-        max((len(one_line(row.vantage or "")) for row in rows), default=0) if named else 0,
+        _widest(map(wording.subject, rows), options.width * _NAME // 100),
+        _widest(map(_address, rows), options.width * _ADDRESS // 100),
+        _widest((one_line(row.vantage or "") for row in rows), options.width * _ADDRESS // 100) if named else 0,
     )
     for row in rows:
         yield _line(row, widths, options, style)
@@ -53,13 +54,17 @@ def host_lines(audit: Audit, options: ReportOptions, style: Style) -> Iterator[s
     yield from _not_asked(audit.hosts, options)
 
 
+def _widest(cells: Iterable[str], most: int) -> int:
+    return min(most, max(map(columns, cells), default=0))
+
+
 def _line(row: HostResult, widths: tuple[int, int, int], options: ReportOptions, style: Style) -> str:
-    cells = [wording.subject(row).ljust(widths[0]), _address(row).ljust(widths[1])]
+    cells = [padded(wording.subject(row), widths[0]), padded(_address(row), widths[1])]
     if widths[2]:
-        cells.append(one_line(row.vantage or "").ljust(widths[2]))
+        cells.append(padded(one_line(row.vantage or ""), widths[2]))
     head = "  ".join(cell for cell in cells if cell)
     mark = style.verdict(row.verdict, f"{_word(row.verdict):<10}")
-    room = None if options.verbose else max(30, options.width - len(head) - 16)
+    room = None if options.verbose else max(24, options.width - columns(head) - 16)
     return f"  {mark}  {head}  {_state(row, room)}".rstrip()
 
 
@@ -107,7 +112,7 @@ def _together(
     names = list(dict.fromkeys(one_line(row.host) for row in clean if row.host not in troubled))
     others = sum(row.host in troubled for row in clean)
     heading = f"{wording.plural(len(names), 'host')} conform{'s' if len(names) == 1 else ''}"
-    listed = wording.listed(names, "host", options.width - len(heading) - 24)
+    listed = wording.listed(names, "host", max(24, options.width - len(heading) - 24))
     if names:
         yield f"  {style.verdict(Verdict.CONFORMS, heading)}: {listed}"
     if others:
@@ -124,7 +129,7 @@ def _not_asked(rows: Sequence[HostResult], options: ReportOptions) -> Iterator[s
         if row.out_of_scope:
             names.setdefault(_amount(row.out_of_scope, options), {}).setdefault(one_line(row.host))
     for ports, hosts in names.items():
-        room = None if options.verbose else options.width - len(ports) - 44
+        room = None if options.verbose else max(24, options.width - len(ports) - 44)
         yield f"  not looked at, as the policy does not ask: {ports} of {wording.listed(list(hosts), 'host', room)}"
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from auditor.report import wording
 from auditor.report.escape import one_line
+from auditor.report.text_wrap import columns, folded, padded, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +21,9 @@ _ROWS = 200
 
 _NOTHING = "-"
 _UNKNOWN = "?"
-_LEAST = 8
+_LEAST = 12
+_BESIDE = 2
+"""The port and what the policy says of it stand in one line, where each port has several."""
 
 
 def matrix_lines(audit: Audit, options: ReportOptions, style: Style) -> Iterator[str]:
@@ -39,11 +43,13 @@ def _matrix(matrix: Matrix, options: ReportOptions, style: Style) -> Iterator[st
     header = ["port", "policy", "declared", "listening", *states, "opened by"]
     table = [header, *(_cells(row, len(states), options) for row in shown)]
     if not any(cells[-1] for cells in table[1:]):
-        table = [cells[:-1] for cells in table]
-    widths = _fitted([max(len(cells[at]) for cells in table) for at in range(len(table[0]))], options.width - 2)
-    for number, cells in enumerate(table):
-        line = "  ".join(_cut(cell, width).ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-        yield f"  {style.faint(line) if number == 0 else line}"
+        header, *_ = table = [cells[:-1] for cells in table]
+    widths = [max(columns(cells[at]) for cells in table) for at in range(len(header))]
+    least = [min(_LEAST, width) for width in widths]
+    if options.wrap and _total(least) > options.width - 2:
+        yield from _listed(table, options, style)
+    else:
+        yield from _laid_out(table, _narrowed(widths, options.width - 2), style)
     if len(shown) < len(matrix.rows):
         yield f"  and {wording.plural(len(matrix.rows) - len(shown), 'more port')} (--verbose shows them)"
 
@@ -58,13 +64,34 @@ def _cell(text: str | None) -> str:
     return _UNKNOWN if text is None else one_line(text) or _NOTHING
 
 
-def _fitted(widths: Sequence[int], room: int) -> list[int]:
-    """Narrow the widest columns until the line fits; below eight columns none is narrowed."""
+def _laid_out(table: Sequence[Sequence[str]], widths: Sequence[int], style: Style) -> Iterator[str]:
+    """Lay out a table, long cells folded."""
+    for number, cells in enumerate(table):
+        for parts in zip_longest(*map(folded, cells, widths), fillvalue=""):
+            line = "  ".join(map(padded, parts, widths)).rstrip()
+            yield f"  {style.faint(line) if number == 0 else line}"
+
+
+def _listed(table: Sequence[Sequence[str]], options: ReportOptions, style: Style) -> Iterator[str]:
+    """Give each port a few lines, where the terminal is too narrow for a table."""
+    room = min(options.width // 2, max(map(columns, table[0][_BESIDE:])))
+    for cells in table[1:]:
+        yield from wrapped(f"  {style.bold(cells[0])}  {cells[1]}", options.width, hang=4)
+        for heading, cell in zip(table[0][_BESIDE:], cells[_BESIDE:], strict=True):
+            if cell:
+                head = f"    {style.faint(padded(heading, room))}  "
+                first, *others = folded(cell, max(1, options.width - room - 6))
+                yield head + first
+                yield from (" " * (room + 6) + line for line in others)
+
+
+def _narrowed(widths: Sequence[int], room: int) -> list[int]:
+    """Narrow the widest columns until the line fits; below a dozen columns none is narrowed."""
     fitted = list(widths)
-    while sum(fitted) + 2 * (len(fitted) - 1) > room and max(fitted) > _LEAST:
+    while _total(fitted) > room and max(fitted) > _LEAST:
         fitted[fitted.index(max(fitted))] -= 1
     return fitted
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(1, width - 3)] + "..."[: min(3, width - 1)]
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
