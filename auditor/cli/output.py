@@ -60,7 +60,12 @@ def colour(stream: object) -> bool:
 
 def width() -> int:
     """How many columns a report on standard output may use."""
-    if not is_terminal(sys.stdout):
+    return columns_of(sys.stdout)
+
+
+def columns_of(stream: TextIO | None) -> int:
+    """How many columns a stream has, 40 to 200; 100 where nobody looks."""
+    if not is_terminal(stream):
         return 100
     return max(40, min(shutil.get_terminal_size().columns, 200))
 

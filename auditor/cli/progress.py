@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from auditor.cli import output
 from auditor.report.escape import ascii_only, terminal
+from auditor.report.text_wrap import wrapped
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -53,7 +54,9 @@ class Watcher:
 
     def _shown(self, message: str) -> str:
         shown = terminal(message)
-        return ascii_only(shown) if output.ascii_only(sys.stderr) else shown
+        if output.ascii_only(sys.stderr):
+            shown = ascii_only(shown)
+        return "\n".join(wrapped(shown, output.columns_of(sys.stderr))) if output.is_terminal(sys.stderr) else shown
 
     def progress(self, done: int, total: int, opened: int) -> None:
         """Draw the bar, where there is a terminal to draw on."""
