@@ -262,7 +262,7 @@ class TreeBuilder:
         elif text == "<<":
             self.take_merge(node)
         elif text in frame.keys:
-            message = f"the key '{text}' is here twice; first in line {frame.keys[text].line}"
+            message = f"the key '{text:.80}' is here twice; first in line {frame.keys[text].line}"
             self.note(Problem(location=node.location, message=message))
         else:
             frame.key = text
@@ -318,7 +318,7 @@ class TreeBuilder:
         if event.tag is not None and event.tag not in self._text_tags:
             shown = event.tag.replace("tag:yaml.org,2002:", "!!")
             place = self.source.location(event.start_mark.line + 1, event.start_mark.column + 1)
-            self._report(place, f"the tag '{shown}' is not supported", "a plain value")
+            self._report(place, f"the tag '{shown:.80}' is not supported", "a plain value")
 
     def _report(self, place: Location, message: str, expected: str | None = None) -> None:
         self.unreadable = True

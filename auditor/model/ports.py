@@ -139,7 +139,7 @@ def _index(port: Port) -> int:
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5) or int(text) > HIGHEST:
-        msg = f"not a port: {text!r}"
+        msg = f"not a port: {text!r:.60}"
         raise ValueError(msg)
     return int(text)
 

@@ -78,7 +78,7 @@ class Groups:
             expected = "an address; 'ansible-inventory --list' writes it out"
             self.problem(location, f"{quoted(text)} is a template, which Ansible alone can fill in", expected=expected)
         elif addresses and text not in addresses:
-            self.problem(location, f"'{name}' has another address: {quoted(next(iter(addresses)))}")
+            self.problem(location, f"{quoted(name)} has another address: {quoted(next(iter(addresses)))}")
         else:
             addresses[text] = location
 
@@ -156,7 +156,7 @@ class Groups:
                     self.problem(location, "the groups are inside each other in too many ways")
                     self.raise_problems()
                 if parent == group:
-                    self.problem(location, f"the group '{group}' is inside itself")
+                    self.problem(location, f"the group {quoted(group)} is inside itself")
                 elif parent not in found:
                     found.add(parent)
                     waiting.append(parent)

@@ -118,7 +118,7 @@ class Hosts:
             self._check_addresses(host)
             self._check_aliases(host)
         elif _meaning(known) != _meaning(host):
-            self._problems.add(host.location, f"the host '{host.name}' is declared differently at {known.location}")
+            self._problems.add(host.location, f"the host '{host.name:.80}' is declared differently at {known.location}")
 
     def _check_addresses(self, host: Host) -> None:
         for address in host.addresses:
@@ -126,7 +126,7 @@ class Hosts:
             if other is not host:
                 self._problems.add(
                     host.location,
-                    f"'{host.name}' has the address {address.text} of '{other.name}' at {other.location}",
+                    f"'{host.name:.80}' has the address {address.text} of '{other.name:.80}' at {other.location}",
                     expected="each address to belong to one host",
                 )
 
@@ -135,7 +135,8 @@ class Hosts:
             other = self._aliases.setdefault(alias, host)
             if other is not host:
                 self._problems.add(
-                    host.location, f"'{host.name}' has the alias {quoted(alias)} of '{other.name}' at {other.location}"
+                    host.location,
+                    f"'{host.name:.80}' has the alias {quoted(alias)} of '{other.name:.80}' at {other.location}",
                 )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import UsageError
 from auditor.files.text import read_text
+from auditor.files.validate import quoted
 from auditor.policy.groups import Groups
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _read_line(source: SourceText, groups: Groups, number: int, text: str) -> No
     for tag in tags:
         groups.add_group(tag, location)
     if not groups.add_host(name, location, tags):
-        groups.problem(location, f"'{name}' is here twice", expected="one line a host; separate addresses by ';'")
+        groups.problem(location, f"{quoted(name)} is here twice", expected="one line a host; separate addresses by ';'")
         return
     for address in addresses:
         groups.add_address(name, address, location)

@@ -106,7 +106,7 @@ class Entries:
         if check_name(identity, place, self._problems):
             first = self._ids.setdefault(identity, place)
             if first is not place:
-                self._problems.add(place, f"the id '{identity}' is taken at {first}", expected="unique ids")
+                self._problems.add(place, f"the id '{identity:.80}' is taken at {first}", expected="unique ids")
         return identity
 
     def _from(self, node: Located) -> tuple[str, ...] | None:

@@ -132,10 +132,10 @@ def _problem(policy: Policy, selector: HostSelector, *, suggest: bool) -> Proble
     entry = _entry(selector)
     if reason := malformed(entry):
         expected = "a host's name, a glob, tag:NAME, an address or a network, such as 192.0.2.0/24"
-        return Problem(location=selector.location, message=f"'{selector.text}': {reason}", expected=expected)
+        return Problem(location=selector.location, message=f"'{selector.text:.80}': {reason}", expected=expected)
     return Problem(
         location=selector.location,
-        message=f"'{selector.text}' matches no host",
+        message=f"'{selector.text:.80}' matches no host",
         suggestion=_nearest(policy, entry) if suggest else None,
     )
 

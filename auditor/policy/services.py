@@ -87,7 +87,7 @@ class Services:
     def _compare(self, folded: str, node: Located, place: Location) -> None:
         name, _, first = self._entries[folded]
         if self._read(node) != self._resolved[folded]:
-            self._problems.add(place, f"the service '{name}' is declared differently at {first}")
+            self._problems.add(place, f"the service '{name:.80}' is declared differently at {first}")
 
 
 def _referred(item: Located) -> str:

@@ -42,7 +42,7 @@ def _join(found: dict[str, Vantage], vantage: Vantage, place: Location, problems
     if known is None or not known.networks:
         found[vantage.name] = vantage
     elif vantage.networks and vantage.networks != known.networks:
-        problems.add(place, f"the vantage '{vantage.name}' is declared differently at {known.location}")
+        problems.add(place, f"the vantage '{vantage.name:.80}' is declared differently at {known.location}")
 
 
 def _networks(node: Located, problems: Problems) -> NetworkSet:

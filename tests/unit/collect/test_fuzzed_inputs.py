@@ -6,6 +6,8 @@ import pytest
 
 from auditor.collect.declared.engine.live import Engine
 from auditor.collect.registry import open_evidence
+from auditor.errors import EvidenceError, PolicyError
+from auditor.policy.inventory import read_inventory
 
 
 def read(folder, name, content):
@@ -86,3 +88,35 @@ def test_an_engine_in_an_odd_state_of_its_swarm_leaves_it_in_doubt():
 
     (seen,) = Engine("unix:///nowhere", {}, client=Client())
     assert any("node of a swarm" in one.reason for one in seen.unknown)
+
+
+LONG = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"#masscan\nopen tcp {LONG} 192.0.2.1 1795380701\n# end\n",
+        json.dumps({"saddr": "192.0.2.1", "sport": LONG, "success": 1}),
+    ],
+    ids=["masscan list", "zmap JSON"],
+)
+def test_an_endless_port_does_not_make_an_endless_message(tmp_path, content):
+    with pytest.raises(EvidenceError) as refused:
+        read(tmp_path, "evidence", content)
+    assert str(refused.value).removeprefix(str(tmp_path)).startswith("/evidence:")
+    assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [("list", f"{LONG}a 192.0.2.1\n"), ("list", f"a{LONG}\na{LONG}\n"),
+     ("ansible", f"a{LONG} ansible_host=192.0.2.1\na{LONG} ansible_host=192.0.2.2\n"),
+     ("ansible", f"[a{LONG}:children]\na{LONG}\n")],
+    ids=["no host", "twice", "two addresses", "a group in itself"],
+)  # fmt: skip
+def test_an_endless_name_does_not_make_an_endless_message(tmp_path, form, content):
+    (tmp_path / "hosts").write_text(content)
+    with pytest.raises(PolicyError) as refused:
+        read_inventory(tmp_path / "hosts", "hosts", form)
+    assert all(len(line) < 400 for line in str(refused.value).split("\n"))
