@@ -64,7 +64,7 @@ class Scene:
             exception=live_exception(self.view.expectation, port),
             expired=tuple(dict.fromkeys(item.exception for item in expired if item.exception)),
             service=listed(plain(one.service) for one in self._services(port)),
-            process=listed(map(_holder, self._holders(port))),
+            process=listed(map(holder, self._holders(port))),
             evidence=self._sources(port),
         )
 
@@ -148,7 +148,7 @@ class Scene:
         return tuple(dict.fromkeys((*probes, *(self.view.table_sources if listens else ()))))
 
 
-def _holder(one: Socket) -> str:
+def holder(one: Socket) -> str:
     """``redis-server (unit redis-server.service)``, ``address translation (NAT) to 172.17.0.2:80``: who, and whose."""
     whose = f"unit {one.unit}" if one.unit else ""
     if one.container:

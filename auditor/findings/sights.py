@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from auditor.findings.declared_drafts import whom
 from auditor.findings.making import listed, plain
-from auditor.findings.scene import ranges
+from auditor.findings.scene import holder, ranges
 from auditor.model.evidence import Kind, Scope
 from auditor.model.findings import Sight
 from auditor.model.network import EVERYWHERE, LOOPBACK
@@ -87,11 +87,11 @@ class Sights:
         return listed(_as_range(opening) for opening, _ in self._opening(port)) or ""
 
     def listening(self, port: Port) -> str:
-        """Who: ``listening on 0.0.0.0 as redis-server``; empty if nobody is known to."""
+        """Who: ``listening on 0.0.0.0 as redis-server (unit redis-server.service)``; empty if nobody is known to."""
         if not (sockets := self._sockets.get(port)):
             return ""
         on = listed(dict.fromkeys(_bound(socket) for socket in sockets))
-        who = listed(plain(socket.process) for socket in sockets if socket.process)
+        who = listed(holder(socket) for socket in sockets if socket.process or socket.forwards)
         return f"listening on {on}" + (f" as {who}" if who else "")
 
     def _opening(self, port: Port) -> list[tuple[Opening, str]]:

@@ -10,7 +10,7 @@ from auditor.files.validate import quoted
 from auditor.model.policy import AddressKind, Host, HostAddress, PolicyFile
 from auditor.policy.addresses import read_host_address
 from auditor.policy.extends import blame
-from auditor.policy.logins import read_login
+from auditor.policy.logins import read_login, with_logins
 from auditor.policy.nodes import flag, text, text_entries, texts, word
 from auditor.policy.words import NAME_RULE, is_name
 
@@ -105,7 +105,7 @@ class Hosts:
             self._problems.extend(blame(error.problems, node.fields["file"].location))
             return
         self.inventories.append(PolicyFile(path=shown, sha256=sha256))
-        self._join_all(hosts)
+        self._join_all(with_logins(hosts, node.fields.get("ssh"), self._problems))
 
     def _join_all(self, hosts: Iterable[Host]) -> None:
         for host in hosts:

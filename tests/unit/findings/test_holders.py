@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from auditor.findings.scene import _holder
+from auditor.findings.scene import holder
 from auditor.model.evidence import Container, Scope, Socket
 from auditor.model.ports import Port
 
@@ -26,5 +26,5 @@ from auditor.model.ports import Port
         ),
     ],
 )
-def test_a_holder_is_named_with_what_is_known_of_it(facts, text):
-    assert _holder(Socket(port=Port.parse("80"), address="0.0.0.0", scope=Scope.NETWORK, **facts)) == text
+def test_aholder_is_named_with_what_is_known_of_it(facts, text):
+    assert holder(Socket(port=Port.parse("80"), address="0.0.0.0", scope=Scope.NETWORK, **facts)) == text

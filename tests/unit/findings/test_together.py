@@ -56,14 +56,14 @@ def test_one_finding_tells_what_is_declared_listens_and_was_seen():
     result = audit(
         SIMPLE,
         declared(opening("6379", line=14)),
-        table(socket("6379/tcp", process="redis-server"), socket("80/tcp")),
+        table(socket("6379/tcp", process="redis-server", unit="redis-server.service"), socket("80/tcp")),
         probe(seen("192.0.2.10", open="80/tcp", filtered="6379/tcp")),
     )
     assert checks(result) == ["unexpected-open", "unused-allow"]
     found = only(result, "unexpected-open")
     assert texts(found) == [
         "published to everyone",
-        "listening on 0.0.0.0 as redis-server",
+        "listening on 0.0.0.0 as redis-server (unit redis-server.service)",
         "filtered as probed",
     ]
     assert (found.sights[0].location.file, found.sights[0].location.line) == ("compose.yaml", 14)
