@@ -15,6 +15,7 @@ from auditor.collect.registry import FORMATS, open_evidence
 from auditor.collect.sockets.remote.answer import observation
 from auditor.collect.sockets.remote.frame import FrameError, Read, Section, sections
 from auditor.errors import AuditorError
+from auditor.findings.baseline import held_against
 from auditor.model.ports import PortSet
 from auditor.policy.inventory import read_inventory
 from auditor.policy.load import load_policy
@@ -128,10 +129,15 @@ def inventory(file: str, form: str) -> Door:
 
 
 def audit(data: bytes, folder: Path) -> None:
-    """Read an audit file, as ``auditor report`` and ``--baseline`` do."""
+    """Read an audit file, as ``auditor report`` does, and hold it against itself, as ``--baseline`` does."""
     path = folder / "audit.json"
     path.write_bytes(data)
-    _clean(lambda: read_audit(str(path)))
+
+    def read() -> None:
+        saved = read_audit(str(path)).audit
+        held_against(saved, saved, source="audit.json")
+
+    _clean(read)
 
 
 def certificate(data: bytes, folder: Path) -> None:  # noqa: ARG001
