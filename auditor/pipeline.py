@@ -149,7 +149,10 @@ def check(request: Request, observer: Observer) -> Audit:
     def look() -> Audit:
         evidence = collect(request, loaded, observer)
         try:
-            return judge(request, loaded, hosts, evidence, started, laid_out=laid_out)
+            audit = judge(request, loaded, hosts, evidence, started, laid_out=laid_out)
+            for remark in filter(None, (getattr(one, "remark", None) for one in evidence)):
+                observer.say(remark)
+            return audit
         finally:
             for one in evidence:
                 getattr(one, "close", _nothing)()
@@ -494,7 +497,8 @@ def _probed(batch: Batch, observer: Observer) -> Evidence:
     batch = paced(batch)
     capped = f"at most {batch.rate:,} packets a second" if batch.rate else "no limit on packets a second"
     size = f"{count_of(batch.probes, 'port')} of {count_of(len(batch.targets), 'address', 'addresses')}"
+    evidence = probe(batch, observer)  # refuses what this machine does not let us do; packets come later
     observer.say(f"about to probe {size}, {capped}")
     if batch.method == _CONNECT and batch.rate is None and batch.probes >= _MANY and not stays_here(batch):
         observer.say("so many ports are asked faster with --method syn, as root or with CAP_NET_RAW")
-    return probe(batch, observer)
+    return evidence

@@ -30,7 +30,11 @@ def import_(
     from auditor.cli.merge import joined
     from auditor.collect.registry import open_all
     from auditor.files.spare import spare
+    from auditor.report.escape import terminal
 
     spare(files, snapshot=save)
     pieces = open_all(files, vantage=vantage, host=host, asked=given.asked(asked), taken=given.taken(taken))
-    return joined(pieces, save)
+    code = joined(pieces, save)
+    for remark in filter(None, (piece.remark for piece in pieces)):
+        typer.echo(terminal(remark), err=True)
+    return code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -308,21 +309,20 @@ def _rate(text: str | None, option: str) -> int | None:
     return int(text)
 
 
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
-
-
 def seconds(text: str | None, option: str) -> float | None:
-    """Read a time such as ``2s``, in seconds.
+    """Read a time as the policy writes it, ``2s`` or ``500ms``, in seconds.
 
     :raises UsageError: it is none, or an hour or longer.
     """
+    from auditor.policy.words import parse_duration
+
     if text is None:
         return None
-    number = text.rstrip("ms")
     try:
-        value = float(number) * _SECONDS[text[len(number) :]]
-    except (ValueError, KeyError):
+        value = parse_duration(text).total_seconds()
+    except (ValueError, OverflowError):
         value = 0.0
     if not 0 < value < 3600:
-        raise UsageError(f"{option}: {text!r}: expected a time such as 2s or 500ms, below an hour")
+        hint = f"; did you mean '{int(text)}s'?" if re.fullmatch("[0-9]{1,4}", text) and 0 < int(text) < 3600 else ""
+        raise UsageError(f"{option}: {text!r}: expected a time such as 2s or 500ms, below an hour{hint}")
     return value

@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import suppress
 from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Self
 
 from auditor.cli import output
@@ -13,23 +14,28 @@ from auditor.report.escape import ascii_only, terminal
 from auditor.report.text_wrap import wrapped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from rich.progress import Progress, Task, TaskID
 
 _LEAST_BAR, _MOST_BAR = 8, 40
 """Columns of the bar itself."""
+_PAUSE = 30.0
+"""Seconds between two lines where there is no terminal."""
 
 
 class Watcher:
     """Shows progress on standard error, in ports or hosts; a context manager that leaves the terminal as it was."""
 
-    def __init__(self, *, quiet: bool, of: str = "ports") -> None:
+    def __init__(self, *, quiet: bool, of: str = "ports", clock: Callable[[], float] = monotonic) -> None:
         self._of = of
         self._quiet = quiet or sys.stderr is None  # closed by the caller
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._done = 0
+        self._clock = clock
+        self._begun = self._told = clock()
 
     def __enter__(self) -> Self:
         """Nothing is drawn before the first progress."""
@@ -59,8 +65,11 @@ class Watcher:
         return "\n".join(wrapped(shown, output.columns_of(sys.stderr))) if output.is_terminal(sys.stderr) else shown
 
     def progress(self, done: int, total: int, opened: int) -> None:
-        """Draw the bar, where there is a terminal to draw on."""
-        if self._quiet or not output.is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
+        """Draw the bar; where there is no terminal to draw on, a line now and then."""
+        if self._quiet:
+            return
+        if not output.is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
+            self._tell(done, total, opened)
             return
         if self._bar is None:
             self._bar = _progress(self._of)
@@ -72,6 +81,20 @@ class Watcher:
             self._task = self._bar.add_task(what, total=total, opened=0)
         self._done = done
         self._bar.update(self._task, completed=done, total=total, opened=opened)
+
+    def _tell(self, done: int, total: int, opened: int) -> None:
+        """Say how far it is, twice a minute: whoever reads a pipeline's log knows that it is not stuck."""
+        now = self._clock()
+        if done < self._done:  # it looks again
+            self._begun = now
+        self._done = done
+        if now - self._told < _PAUSE or done >= total:
+            return
+        self._told = now
+        took = now - self._begun
+        found = f"{opened:,} {'open' if self._of == 'ports' else 'sockets'}"
+        left = f", about {timedelta(seconds=round((total - done) * took / done))} left" if done and took else ""
+        self.say(f"after {timedelta(seconds=round(took))}: {done:,} of {total:,} {self._of}, {found}{left}")
 
 
 def progress_line(task: Task, of: str, width: int, *, ascii_only: bool) -> str:

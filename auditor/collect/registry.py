@@ -59,8 +59,7 @@ def open_evidence(
         evidence = known.open(real, source)
         if asked is not None:
             _declare(evidence, asked)
-        undated = None if known.dated else taken
-        return Given(evidence, vantage=vantage, host=host, taken=undated, spooled=spooled)
+        return Given(evidence, vantage=vantage, host=host, taken=taken, dated=known.dated, spooled=spooled)
     except BaseException:
         if spooled is not None:
             spooled.close()
@@ -142,6 +141,7 @@ class Given:
         vantage: str | None,
         host: str | None,
         taken: datetime | None = None,
+        dated: bool = False,
         spooled: _Spooled | None = None,
     ) -> None:
         self._evidence = evidence
@@ -149,6 +149,7 @@ class Given:
         self._spooled = spooled  # held for as long as the evidence may be read
         self._vantage = _vantage(evidence.origin, vantage)
         self._taken = taken
+        self._dated = dated
 
     @property
     def origin(self) -> Origin:
@@ -158,8 +159,17 @@ class Given:
             own,
             vantage=own.vantage or self._vantage,
             host=own.host or self._host,
-            started=own.started or self._taken,
+            started=own.started or (None if self._dated else self._taken),
         )
+
+    @property
+    def remark(self) -> str | None:
+        """What to say once it has been read: that a time given for it was not used."""
+        own = self._evidence.origin
+        if self._taken is None or not (self._dated or own.started):
+            return None
+        when = f"that it is of {own.started:%Y-%m-%d %H:%M:%S} UTC" if own.started else "when it was taken"
+        return f"--taken is not used for {own.source}: it says itself {when}"
 
     @property
     def completion(self) -> Completion:

@@ -154,3 +154,21 @@ def test_a_socket_table_in_text_is_dated_by_the_caller(audit):
 def test_what_the_evidence_says_of_its_time_outweighs_the_caller(audit):
     code, _ = audit("--asked", "80-90", "--taken", "2026-11-22T20:00:00Z", listed=LIST.replace("17953", "17943"))
     assert code == 3
+
+
+def test_a_time_for_a_file_that_has_its_own_is_said_not_to_be_used(audit, capsys):
+    _, result = audit("--asked", "80-90", "--taken", "2026-11-01T00:00:00Z")
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "--taken" in line]
+    assert line.startswith("--taken is not used for m.txt: it says itself that it is of 2026-11-22 ")
+    assert result["evidence"][0]["started"].startswith("2026-11-22")
+
+
+def test_a_time_for_a_file_without_one_is_used_and_nothing_said(audit, capsys):
+    undated = "web:80\n"
+    audit("--asked", "80-90", "--taken", "2026-11-22T20:00:00Z", listed=undated.replace("web", "192.0.2.1"))
+    assert "--taken" not in capsys.readouterr().err
+
+
+def test_importing_says_so_too(capsys):
+    run(["import", "m.txt", "--asked", "80-90", "--taken", "2026-11-01T00:00:00Z", "--save", "new.jsonl"])
+    assert "--taken is not used for m.txt" in capsys.readouterr().err

@@ -173,6 +173,12 @@ CASES = [
     Case("a rate for each of nothing", "--host-rate: '0': expected packets", words=("p.yaml", "--host-rate", "0")),
     Case("a rate that is no number", "--rate: '²': expected packets", words=("p.yaml", "--rate", "²")),
     Case("a timeout of nothing", "--timeout: '0': expected a time", words=("p.yaml", "--timeout", "0")),
+    Case(
+        "a timeout without its unit",
+        "--timeout: '5': expected a time such as 2s or 500ms, below an hour; did you mean '5s'?",
+        words=("p.yaml", "--timeout", "5"),
+    ),
+    Case("a timeout that the policy would not take", "--timeout: '1.5s'", words=("p.yaml", "--timeout", "1.5s")),
     Case("a timeout that is none", "--timeout: 'nan'", words=("p.yaml", "--timeout", "nan")),
     Case("no connections at all", "--max-inflight", words=("p.yaml", "--max-inflight", "0")),
     # -- reports
