@@ -12,6 +12,7 @@ from auditor.collect.declared.kubernetes.node import MisshapenError
 from auditor.collect.declared.kubernetes.pods import makes_pods, unknown_kind, workload
 from auditor.collect.declared.kubernetes.resource import Resource, objects_in
 from auditor.collect.declared.kubernetes.services import service
+from auditor.collect.declared.kubernetes.unread import unread
 from auditor.errors import EvidenceError
 from auditor.files.documents import read_documents
 
@@ -85,6 +86,8 @@ def _faces(found: Resource | Node) -> Iterator[Face]:
         return
     known = _READERS.get((found.group, found.kind))
     reader = known or (workload if makes_pods(found) else unknown_kind)
+    if doubted := unread(found):
+        yield doubted
     try:
         yield from reader(found)
     except MisshapenError as error:

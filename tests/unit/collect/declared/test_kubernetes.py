@@ -190,7 +190,7 @@ def test_a_load_balancer_goes_by_the_addresses_and_names_that_it_has(more, annot
 
 def test_a_service_of_another_group_is_no_service():
     text = service("type: NodePort\nports: [{port: 80, nodePort: 30080}]").replace("v1", "serving.knative.dev/v1", 1)
-    assert read(text) == []
+    assert [one.openings for one in read(text)] == [()]
 
 
 # -- pods ----------------------------------------------------------------------------------------------------------
@@ -470,3 +470,20 @@ def test_a_container_in_the_network_of_its_node_that_names_no_port_is_in_doubt_b
 def test_an_init_container_that_ends_names_no_port_and_is_not_doubted():
     spec = "hostNetwork: true\ninitContainers: [{name: i}]\ncontainers: [{name: a, ports: [{containerPort: 9100}]}]"
     assert doubts(read(pod(spec))) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "names"),
+    [
+        ("traefik.io/v1alpha1", "IngressRouteTCP", INGRESS),
+        ("projectcontour.io/v1", "HTTPProxy", INGRESS),
+        ("serving.knative.dev/v1", "Service", INGRESS),
+        ("helm.toolkit.fluxcd.io/v2", "HelmRelease", (*NODES[:1], *BALANCERS[:1], *INGRESS)),
+        ("argoproj.io/v1alpha1", "Application", (*NODES[:1], *BALANCERS[:1], *INGRESS)),
+    ],
+)
+def test_a_kind_that_lets_others_in_and_is_not_read_is_in_doubt(version, kind, names):
+    (seen,) = [one for one in read(pod("{}", kind, version)) if one.unknown]
+    assert (seen.host, seen.names, seen.openings) == (f"{kind.lower()}/default/agent", names, ())
+    ((_, ports, reason),) = doubts([seen])
+    assert (ports, reason.startswith(f"web.yaml:1: what {kind.lower()}/default/agent ")) == ("", True)

@@ -264,4 +264,4 @@ def test_a_route_without_a_host_goes_by_the_one_that_it_was_given():
 
 
 def test_a_route_of_another_group_is_none():
-    assert read("Route", "serving.knative.dev/v1", "host: a.example") == []
+    assert opened(read("Route", "serving.knative.dev/v1", "host: a.example")) == {}
