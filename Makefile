@@ -38,6 +38,9 @@ format: .venv/package ## Format the code and fix what can be fixed by itself
 examples: .venv/package ## Write the expected files of the examples and the outputs on the pages anew
 	AUDITOR_WRITE_EXPECTED=1 tests/isolated $(BIN)/python -m pytest -q tests/examples tests/docs
 
+validate: .venv/package ## Hold the SARIF of the examples against Microsoft's validator (from npm, 100 MB)
+	$(BIN)/python tools/validate_sarif.py
+
 bench: .venv/package ## Measure against other scanners, in network namespaces (minutes)
 	@benchmarks/run $(ARGS)
 
