@@ -211,15 +211,12 @@ class Observation:
     @property
     def seen(self) -> PortSet:
         """The ports whose state this observation knows, by probe."""
-        return self.open | self.closed | self.filtered | self.open_filtered | self.closed_filtered
+        return PortSet.union((self.open, self.closed, self.filtered, self.open_filtered, self.closed_filtered))
 
     @property
     def accounted(self) -> PortSet:
         """The ports of which the observation says something: a state, or why there is none."""
-        ports = self.seen
-        for unknown in self.unknown:
-            ports |= unknown.ports
-        return ports
+        return PortSet.union((self.seen, *(unknown.ports for unknown in self.unknown)))
 
     @property
     def key(self) -> Key:

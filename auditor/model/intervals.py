@@ -38,6 +38,20 @@ class IntervalSet:
         object.__setattr__(made, "bounds", bounds)
         return made
 
+    @classmethod
+    def union(cls, sets: Iterable[Self]) -> Self:
+        """All of them together; quicker than one after the other where they share nothing, as states of ports do."""
+        parts = [part for part in sets if part.bounds]
+        if len(parts) <= 1:
+            return parts[0] if parts else cls.from_bounds(())
+        flips: set[int] = set()
+        for part in parts:
+            flips.symmetric_difference_update(part.bounds)
+        apart = cls.from_bounds(tuple(sorted(flips)))
+        if apart.size == sum([part.size for part in parts]):
+            return apart
+        return cls(span for part in parts for span in part.ranges())
+
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse: sets are values."""
         msg = f"{type(self).__name__} is immutable"
@@ -49,9 +63,9 @@ class IntervalSet:
 
     def ranges(self) -> Iterator[tuple[int, int]]:
         """Disjoint inclusive ``(low, high)`` ranges, ascending."""
-        bounds = self.bounds
-        for at in range(0, len(bounds), 2):
-            yield bounds[at], bounds[at + 1] - 1
+        bounds = iter(self.bounds)
+        for low, end in zip(bounds, bounds, strict=True):
+            yield low, end - 1
 
     def has(self, number: int) -> bool:
         """Whether the integer is inside."""
@@ -68,7 +82,12 @@ class IntervalSet:
             return self
         if not self.bounds:
             return other
-        return self._merged(other, lambda mine, theirs: mine or theirs)
+        either, mine, others = self ^ other, self.size, other.size
+        if either.size == mine + others:
+            return either  # they share nothing
+        if either.size == abs(mine - others):
+            return self if mine > others else other  # one holds the other
+        return self._merged(other, lambda here, there: here or there)
 
     def __and__(self, other: Self) -> Self:
         """Intersection."""
@@ -76,13 +95,28 @@ class IntervalSet:
             return self
         if not other.bounds:
             return other
-        return self._merged(other, lambda mine, theirs: mine and theirs)
+        either, mine, others = (self ^ other).size, self.size, other.size
+        if either == mine + others:
+            return self.from_bounds(())
+        if either == abs(mine - others):
+            return self if mine < others else other
+        return self._merged(other, lambda here, there: here and there)
 
     def __sub__(self, other: Self) -> Self:
         """Difference: what is here and not there."""
         if not self.bounds or not other.bounds:
             return self
+        either = self ^ other
+        if either.size == self.size - other.size:
+            return either  # all of the other is here
         return self._merged(other, lambda mine, theirs: mine and not theirs)
+
+    def __xor__(self, other: Self) -> Self:
+        """What is in one of the two alone: a boundary of both is none of theirs, as membership flips twice there.
+
+        Sets and sorting do it, several times quicker than a merge, so that the common cases above go through it.
+        """
+        return self.from_bounds(tuple(sorted(set(self.bounds).symmetric_difference(other.bounds))))
 
     def __le__(self, other: Self) -> bool:
         """Whether all of this set is inside the other."""

@@ -94,12 +94,14 @@ class PortSet(IntervalSet):
         bounds = self.bounds
         if not bounds or (low <= bounds[0] and bounds[-1] <= high):  # most sets are of one protocol
             return self
+        if bounds[-1] <= low or bounds[0] >= high:
+            return self.from_bounds(())
         return self & self.from_bounds((low, high))
 
     def text(self, protocol: Protocol) -> str:
         """The part of one protocol as ``80,443,8000-8010``, ascending, without its name."""
         offset = _OFFSET[protocol]
-        return ",".join(_range_text(low - offset, high - offset) for low, high in self.only(protocol).ranges())
+        return ",".join([_range_text(low - offset, high - offset) for low, high in self.only(protocol).ranges()])
 
     def __str__(self) -> str:
         """``80/tcp,8000-8010/tcp,53/udp``; reads back with :meth:`parse`."""

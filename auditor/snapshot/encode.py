@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from auditor.model.evidence import Way
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 
     from auditor.model.evidence import Completion, Container, Observation, Opening, Origin, ServiceSeen, Socket
     from auditor.model.location import Location
+    from auditor.model.ports import PortSet
 
     Fields = dict[str, object]
 
 VERSION = 1
+
+_json = json.JSONEncoder(separators=(",", ":")).encode
 
 STATES = (
     ("open", "open"),
@@ -90,14 +94,22 @@ def observation_line(seen: Observation, *, interim: bool = False) -> str:
 
 def time_text(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC: ``2026-11-22T20:50:39Z``."""
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if moment is None:
+        return None
+    there = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return there.isoformat().replace("+00:00", "Z")
 
 
 def _states(seen: Observation, protocol: Protocol) -> Fields | None:
-    texts = {name: getattr(seen, field).text(protocol) for name, field in STATES}
-    return {name: text for name, text in texts.items() if text} or None
+    texts: Fields = {}
+    for name, field in STATES:
+        ports: PortSet = getattr(seen, field)
+        if ports and (text := ports.text(protocol)):
+            texts[name] = text
+    return texts or None
 
 
+@lru_cache(maxsize=4096)  # thousands of hosts share a few; nobody changes what it returns
 def _service(service: ServiceSeen) -> Fields:
     return _given(
         {
@@ -172,4 +184,4 @@ def _given(fields: Fields) -> Fields:
 
 def line_of(fields: Fields) -> str:
     """One line of JSON; what is None is left out."""
-    return json.dumps(_given(fields), separators=(",", ":")) + "\n"
+    return _json(_given(fields)) + "\n"

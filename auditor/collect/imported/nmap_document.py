@@ -14,7 +14,7 @@ from auditor.model.evidence import ServiceSeen
 from auditor.model.ports import NO_PORTS, Port, PortSet, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from xml.sax.xmlreader import AttributesImpl, Locator
 
     from auditor.model.evidence import Observation
@@ -61,6 +61,8 @@ class Document(ContentHandler):
         self.failure: str | None = None
         self.quiet = 0
         """Bytes fed since the last event; the reader counts them up."""
+        self.hosts = 0
+        """How many have been told of, be there anything to say of them or not."""
         self._path: list[str] = []
         self._host: HostRecord | None = None
         self._entries = 0
@@ -106,17 +108,32 @@ class Document(ContentHandler):
         """Text, which nmap does not put anything into that matters here."""
         self.quiet = 0
 
+    @property
+    def between_hosts(self) -> bool:
+        """What comes next stands in the root element itself."""
+        return len(self._path) == 1
+
+    @property
+    def passed_over(self) -> frozenset[str]:
+        """Protocols that were scanned and are not judged."""
+        return frozenset(self._ignored)
+
     def break_off(self) -> None:
         """The file ends here: tell what is known of the host that was being read."""
         if self._state:
             self._note_port()
         self._tell(whole=False)
 
+    def tell(self, record: HostRecord, *, whole: bool = True) -> None:
+        """Make a host known that has been read, ``whole`` or not."""
+        seen = observation(record, whole=whole)
+        if seen is not None:
+            self.ready.append(seen)
+
     def _tell(self, *, whole: bool) -> None:
+        self.hosts += 1
         if self._host is not None:
-            seen = observation(self._host, whole=whole)
-            if seen is not None:
-                self.ready.append(seen)
+            self.tell(self._host, whole=whole)
         self._host = None
 
     def _run(self, attrs: Attributes) -> None:
@@ -127,7 +144,7 @@ class Document(ContentHandler):
             )
         self.begun = True
         self.tool = f"{scanner} {_text(attrs.get('version', ''))}".strip()
-        self.started = _time(attrs.get("start"))
+        self.started = time(attrs.get("start"))
 
     def _scaninfo(self, attrs: Attributes) -> None:
         protocol = _PROTOCOLS.get(attrs.get("protocol", ""))
@@ -135,14 +152,14 @@ class Document(ContentHandler):
             self._ignored.add(_text(attrs.get("protocol", "?")))
             self.asked = self.asked or NO_PORTS
         else:
-            self.asked = (self.asked or NO_PORTS) | _ports(attrs.get("services", ""), protocol)
+            self.asked = (self.asked or NO_PORTS) | ports_of(attrs.get("services", ""), protocol)
 
     def _begin_host(self, attrs: Attributes) -> None:
         self._entries = 0
         self._host = HostRecord(
             asked=self.asked or NO_PORTS,
-            started=_time(attrs.get("starttime")),
-            finished=_time(attrs.get("endtime")),
+            started=time(attrs.get("starttime")),
+            finished=time(attrs.get("endtime")),
             timed_out=attrs.get("timedout") == "true",
             ignored=set(self._ignored),
         )
@@ -154,7 +171,7 @@ class Document(ContentHandler):
     def _address(self, attrs: Attributes) -> None:
         host = self._entry()
         if host is not None and attrs.get("addrtype", "ipv4") in {"ipv4", "ipv6"}:
-            host.addresses.append(_checked_address(attrs.get("addr", "")))
+            host.addresses.append(checked_address(attrs.get("addr", "")))
 
     def _hostname(self, attrs: Attributes) -> None:
         host = self._entry()
@@ -180,7 +197,7 @@ class Document(ContentHandler):
             host.ignored.add(_text(named))
             extra.count -= _count(attrs.get("count"))
         elif attrs.get("ports"):
-            extra.named |= _ports(attrs["ports"], _PROTOCOLS.get(named, Protocol.TCP))
+            extra.named |= ports_of(attrs["ports"], _PROTOCOLS.get(named, Protocol.TCP))
 
     def _begin_port(self, attrs: Attributes) -> None:
         host = self._entry()
@@ -191,7 +208,7 @@ class Document(ContentHandler):
         if protocol is None:
             host.ignored.add(_text(attrs.get("protocol", "?")))
             return
-        self._port = _one_port(attrs.get("portid", ""), protocol)
+        self._port = one_port(attrs.get("portid", ""), protocol)
 
     def _port_state(self, attrs: Attributes) -> None:
         if self._host is not None and self._port is not None:
@@ -200,16 +217,7 @@ class Document(ContentHandler):
 
     def _service(self, attrs: Attributes) -> None:
         if self._host is not None and self._port is not None:
-            self._host.serve(
-                ServiceSeen(
-                    port=self._port,
-                    service=_text(attrs.get("name", "")),
-                    product=_text(attrs.get("product", "")) or None,
-                    version=_text(attrs.get("version", "")) or None,
-                    tls=attrs.get("tunnel") == "ssl",
-                    method="probed" if attrs.get("method") == "probed" or "banner" in attrs else "table",
-                )
-            )
+            self._host.serve(service_seen(self._port, attrs))
 
     def _note_port(self) -> None:
         if self._host is not None and self._port is not None:
@@ -218,7 +226,7 @@ class Document(ContentHandler):
 
     def _finished(self, attrs: Attributes) -> None:
         self.ended = True
-        self.finished = _time(attrs.get("time"))
+        self.finished = time(attrs.get("time"))
         if attrs.get("exit", "success") != "success":
             self.failure = f"nmap ended with an error: {_text(attrs.get('errormsg', 'it does not say which'))}"
 
@@ -245,6 +253,18 @@ class Document(ContentHandler):
     """What is done as an element opens, by its parent's name and its own."""
 
 
+def service_seen(port: Port, attrs: Mapping[str, str] | Attributes) -> ServiceSeen:
+    """What the attributes of a ``<service>`` say of the port."""
+    return ServiceSeen(
+        port=port,
+        service=_text(attrs.get("name", "")),
+        product=_text(attrs.get("product", "")) or None,
+        version=_text(attrs.get("version", "")) or None,
+        tls=attrs.get("tunnel") == "ssl",
+        method="probed" if attrs.get("method") == "probed" or "banner" in attrs else "table",
+    )
+
+
 def _text(text: str) -> str:
     return text[:_LONGEST_TEXT]
 
@@ -253,13 +273,17 @@ def _count(text: str | None, *, digits: int = 9) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= digits else 0
 
 
-def _time(text: str | None) -> datetime | None:
+def time(text: str | None) -> datetime | None:
     """Seconds since 1970, as nmap writes all times."""
     seconds = _count(text, digits=10)
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
-def _checked_address(text: str) -> str:
+def checked_address(text: str) -> str:
+    """An IP address as everybody writes it.
+
+    :raises DocumentError: it is none.
+    """
     from ipaddress import ip_address
 
     try:
@@ -268,14 +292,22 @@ def _checked_address(text: str) -> str:
         raise DocumentError(f"{text!r:.60} is not an IP address") from None
 
 
-def _ports(text: str, protocol: Protocol) -> PortSet:
+def ports_of(text: str, protocol: Protocol) -> PortSet:
+    """A list of ports and ranges.
+
+    :raises DocumentError: it is none.
+    """
     try:
         return PortSet.parse(text, protocol)
     except ValueError as error:
         raise DocumentError(f"not a list of ports: {error!s:.120}") from None
 
 
-def _one_port(text: str, protocol: Protocol) -> Port:
+def one_port(text: str, protocol: Protocol) -> Port:
+    """One port number.
+
+    :raises DocumentError: it is none.
+    """
     try:
         return Port.parse(f"{text}/{protocol.value}")
     except ValueError:

@@ -45,6 +45,8 @@ _UNSETTLED = {
     "": "nmap names no state",
 }
 
+_KNOWN = frozenset(state.value for state in State)
+
 _NO_SERVICE = ("", "unknown", "tcpwrapped")
 """``tcpwrapped``: the connection was closed without a word, so nothing is known of the service."""
 
@@ -114,12 +116,11 @@ def observation(record: HostRecord, *, whole: bool = True) -> Observation | None
         return None
     found = _found(record, whole=whole)
     alive = _alive(record, found)
-    states = {state: found.get(state.value, NO_PORTS) for state in State} if alive is not False else {}
-    unknown = _unknown(record, found, alive=alive, whole=whole)
+    states = {state: found.get(state, NO_PORTS) for state in State} if alive is not False else {}
+    told = PortSet.union(found.values())
+    asked = record.asked | told
+    unknown = _unknown(record, found, asked - told, alive=alive, whole=whole)
     host = record.user_names[0] if record.user_names else None
-    asked = record.asked
-    for ports in found.values():
-        asked |= ports
     return Observation(
         host=host,
         address=record.addresses[0] if record.addresses else None,
@@ -154,20 +155,24 @@ def _found(record: HostRecord, *, whole: bool) -> dict[str, PortSet]:
     """Ports by nmap's state. One listed in two states is in none of them, unless it is open in one: open outweighs."""
     claims: dict[str, PortSet] = {}
     for (state, protocol), numbers in record.listed.items():
-        claims[state] = claims.get(state, NO_PORTS) | PortSet.numbers(numbers, protocol)
-    listed = _union(claims)
+        ports = PortSet.numbers(numbers, protocol)
+        claims[state] = claims[state] | ports if state in claims else ports
+    listed = PortSet.union(claims.values())
     for extra in record.extras:
-        claims[extra.state] = claims.get(extra.state, NO_PORTS) | (extra.named - listed)
-    rest = record.asked - _union(claims)
+        if extra.named:
+            claims[extra.state] = claims.get(extra.state, NO_PORTS) | (extra.named - listed)
     unnamed = _unnamed(record)
     if whole and len(unnamed) == 1:
         [(state, count)] = unnamed.items()
+        rest = record.asked - PortSet.union(claims.values())
         if count == len(rest):
             claims[state] = claims.get(state, NO_PORTS) | rest
     return _once(claims)
 
 
 def _once(claims: dict[str, PortSet]) -> dict[str, PortSet]:
+    if len(PortSet.union(claims.values())) == sum(map(len, claims.values())):
+        return claims
     once = twice = NO_PORTS
     for ports in claims.values():
         twice |= once & ports
@@ -186,17 +191,17 @@ def _unnamed(record: HostRecord) -> dict[str, int]:
     return counts
 
 
-def _unknown(record: HostRecord, found: dict[str, PortSet], *, alive: bool | None, whole: bool) -> tuple[Unknown, ...]:
-    everything = record.asked | _union(found)
+def _unknown(
+    record: HostRecord, found: dict[str, PortSet], silent: PortSet, *, alive: bool | None, whole: bool
+) -> tuple[Unknown, ...]:
     if alive is False:
-        return _reasons([(everything, NO_ANSWER)])
-    known = {state.value for state in State}
+        return _reasons([(PortSet.union([silent, *found.values()]), NO_ANSWER)])
     unsettled = [
         (ports, _UNSETTLED.get(state, f"nmap calls them {state}"))
         for state, ports in found.items()
-        if state not in known
+        if state not in _KNOWN
     ]
-    return _reasons([*unsettled, (everything - _union(found), _silent_about(record, whole=whole))])
+    return _reasons([*unsettled, (silent, _silent_about(record, whole=whole) if silent else "")])
 
 
 def _silent_about(record: HostRecord, *, whole: bool) -> str:
@@ -220,11 +225,4 @@ def _reasons(pairs: list[tuple[PortSet, str]]) -> tuple[Unknown, ...]:
 def _services(record: HostRecord, states: dict[State, PortSet]) -> tuple[ServiceSeen, ...]:
     """Leave out closed ports: nmap looks up a name for them as well, but no service is there."""
     opened = states.get(State.OPEN, NO_PORTS)
-    return tuple(seen for port, seen in sorted(record.services.items()) if port in opened)
-
-
-def _union(sets: dict[str, PortSet]) -> PortSet:
-    whole = NO_PORTS
-    for ports in sets.values():
-        whole |= ports
-    return whole
+    return tuple([record.services[port] for port in sorted(record.services) if port in opened])

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditor.collect.imported.nmap_plain import LARGEST, PlainHosts
 from auditor.errors import EvidenceError
 from auditor.model.evidence import Completion, Kind, Origin
+from auditor.model.ports import NO_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +31,12 @@ _BROKEN_OFF = ("no element found", "unclosed token", "partial character", "unclo
 """How expat words the end of a document that is not over."""
 
 _WORDING = {"junk after document element": "more follows the end of the run: give each nmap run a file of its own"}
+
+_HOST_ENDS = b"</host>"
+_ASCII_ENCODING = re.compile(
+    rb"^<\?xml(?!.*encoding)|encoding\s*=\s*[\"'](?:utf-8|iso-8859-1|us-ascii)[\"']", re.IGNORECASE | re.DOTALL
+)
+"""XML declarations of encodings in which the bytes of ASCII mean ASCII."""
 
 _NOT_READ = "not read yet"
 
@@ -124,28 +133,94 @@ class _Reading:
         self._source = source
         self._blank_lines = 0
         self._begun = False
+        self._ascii = False
+        self._rest = b""
+        self._plain: PlainHosts | None = None
+        self._in_step = False
+        """What comes next stands between two hosts, in a file that uses ASCII as ASCII."""
+        self._lines, self._columns = 0, 0
+        """The room of hosts that the parser has not been given: it gets as much white space, and counts lines right."""
         self._parser = DefusedExpatParser()
         self.document = Document(self._parser, scanner)
         self._parser.setContentHandler(self.document)
 
     def feed(self, chunk: bytes) -> None:
-        """Parse on.
+        """Read on: host by host where they are plain, and what lies between them by the parser.
 
         :raises EvidenceError: what is refused, with file, line and column.
         """
         if not self._begun:
             chunk = self._without_blanks(chunk)
-        self.document.quiet += len(chunk)
+        text, at = self._rest + chunk, 0
+        while (end := text.find(_HOST_ENDS, at) + len(_HOST_ENDS)) >= len(_HOST_ENDS):
+            piece = text[at:end]
+            if not (self._in_step and self._take(piece)):
+                self._parse(piece)
+            at = end
+        self._rest = text[at:]
+        if len(self._rest) > LARGEST or not self._in_step:
+            self._parse_rest()
+
+    def _take(self, piece: bytes) -> bool:
+        """Read a host without the parser, if that is possible."""
+        if self._plain is None:
+            self._plain = PlainHosts()
+        document = self.document
+        record = self._plain.record(piece, document.asked or NO_PORTS, document.passed_over)
+        if record is None:
+            return False
+        document.tell(record)
+        lines = piece.count(b"\n")
+        self._columns = len(piece) - piece.rfind(b"\n") - 1 if lines else self._columns + len(piece)
+        self._lines += lines
+        if self._lines > _CHUNK:
+            self._make_room()
+        return True
+
+    def _parse(self, piece: bytes) -> None:
+        """Have the parser read on; find out whether it is in step after that.
+
+        It is if this ended a host, closing with the last tag, and opened nothing in which tags would be text. Where a
+        comment began before, no host can have ended in between.
+        """
+        before, self._in_step = self.document.hosts, False
+        self._make_room()
+        self._give(piece)
+        self._in_step = (
+            self._ascii
+            and piece.endswith(_HOST_ENDS)
+            and self.document.hosts == before + 1
+            and self.document.between_hosts
+            and b"<!" not in piece
+            and b"<?" not in piece
+        )
+
+    def _parse_rest(self) -> None:
+        rest, self._rest = self._rest, b""
+        if rest:
+            self._parse(rest)
+
+    def _make_room(self) -> None:
+        if self._lines or self._columns:
+            self._give(b"\n" * self._lines + b" " * self._columns)
+            self._lines = self._columns = 0
+
+    def _give(self, text: bytes) -> None:
+        self.document.quiet += len(text)
         if self.document.quiet > _LONGEST_TAG:
             raise self._refusal(f"a single tag or comment longer than {_LONGEST_TAG // 1024 // 1024} MiB")
         with self._refusing():
-            self._parser.feed(chunk)
+            self._parser.feed(text)
+            # Since Expat 2.6 a token may be put off until more has come; which step it is in must be known now.
+            getattr(self._parser, "flush", _nothing)()
 
     def end(self) -> str | None:
         """Take the end of the file; if it breaks off there, say where.
 
         :raises EvidenceError: it ends before it says anything.
         """
+        self._parse_rest()
+        self._make_room()
         try:
             with self._refusing():
                 self._parser.close()
@@ -194,6 +269,8 @@ class _Reading:
         stripped = chunk.lstrip(b" \t\r\n")
         self._blank_lines += chunk[: len(chunk) - len(stripped)].count(b"\n")
         self._begun = bool(stripped)
+        declaration, end, _ = stripped.partition(b"?>")
+        self._ascii = not stripped.startswith(b"<?xml") or bool(end and _ASCII_ENCODING.search(declaration))
         return stripped
 
     @property
@@ -211,3 +288,7 @@ def _completion(document: Document, broken_off: str | None) -> Completion:
     if reason is None and not document.ended:
         reason = f"no end mark (<finished>): {document.tool.partition(' ')[0]} was interrupted"
     return Completion(complete=reason is None, finished=document.finished, reason=reason)
+
+
+def _nothing() -> None:
+    pass
