@@ -144,6 +144,12 @@ OWN: dict[str, tuple[bytes, ...]] = {
         json.dumps([_INFO, [_LISTED], _INSPECTED, [_SERVICE]]).encode(),
         json.dumps([{"Name": "h"}, [_LISTED], _INSPECTED]).encode(),
     ),
+    "engine-http": (
+        b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"Name": "a"}',
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nd\r\n{"Name": "a"}\r\n0\r\nX: y\r\n\r\n',
+        b"HTTP/1.0 404 Not Found\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 No\r\nConnection: close\r\n\r\n{}",
+    ),
     "dotenv": (b"A=1\nexport B=\"${A:-x}\\n\"\nC='$A'\nD=${B:+${C}} # x\nE: ${F:?no}\n",),
     "ssh-frame": (_framed(),),
     "ssh-answer": ("\f".join(f"{name}\n{text}" for name, text in _SECTIONS.items()).encode(),),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from auditor.collect.declared.compose.dotenv import DotenvError, parse_dotenv
+from auditor.collect.declared.engine.client import Client
 from auditor.collect.declared.engine.live import Engine
 from auditor.collect.identify.certificate import read_certificate
 from auditor.collect.identify.registry import recognise
@@ -88,6 +90,31 @@ class _Answers:
     def get(self, target: str) -> object:
         index = {"/info": 0, "/containers/json?all=1": 1, "/services": 3}.get(target, 2)
         return self.answers[index] if index < len(self.answers) else None
+
+
+def http(data: bytes, folder: Path) -> None:  # noqa: ARG001
+    """Take an answer of an engine over HTTP."""
+    _clean(lambda: _Spoken(data).get("/info"))
+
+
+class _Spoken(Client):
+    """A client of somebody who says one thing, whatever is asked, and hangs up."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__("/nowhere", "unix:///nowhere", deadline=1)
+        self._said = data
+
+    def _connected(self) -> socket.socket:
+        ours, self._theirs = socket.socketpair()
+        self._theirs.sendall(self._said)
+        self._theirs.shutdown(socket.SHUT_WR)
+        return ours
+
+    def _fetch(self, target: str) -> tuple[int, bytes]:
+        try:
+            return super()._fetch(target)
+        finally:
+            self._theirs.close()
 
 
 def frame(data: bytes, folder: Path) -> None:  # noqa: ARG001
@@ -186,6 +213,7 @@ TARGETS: dict[str, Target] = {
     "compose": Target(door=compose, format="compose"),
     "dotenv": Target(door=dotenv),
     "engine-answers": Target(door=engine),
+    "engine-http": Target(door=http),
     "ssh-frame": Target(door=frame),
     "ssh-answer": Target(door=answer),
     "policy": Target(door=policy),

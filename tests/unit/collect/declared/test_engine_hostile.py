@@ -1,11 +1,14 @@
 """Whatever an engine, or a file that looks like its output, says: sound openings, doubts, or one clean error."""
 
 import json
+import socket
 from contextlib import suppress
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from auditor.collect.declared.engine.client import Client
 from auditor.collect.declared.engine.file import looks_like, parse
 from auditor.collect.declared.engine.live import Engine
 from auditor.errors import EvidenceError
@@ -123,6 +126,46 @@ def test_any_answers_of_an_engine_are_read_or_refused_in_one_line(info, rows, on
     client = Answers(info=info, rows=rows, one=one, services=services)
     with suppress(EvidenceError):
         sound(Engine("unix:///nowhere", {}, client=client))
+
+
+class Spoken(Client):
+    """A client of somebody who says one thing, whatever is asked, and hangs up."""
+
+    def __init__(self, said):
+        super().__init__("/nowhere", "engine", deadline=5)
+        self.said = said
+
+    def _fetch(self, target):
+        ours, theirs = socket.socketpair()
+        with theirs:
+            theirs.sendall(self.said)
+            theirs.shutdown(socket.SHUT_WR)
+            self._connected = lambda: ours
+            return super()._fetch(target)
+
+
+ANSWERS = (
+    b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"Name": "a"}',
+    b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nd\r\n{"Name": "a"}\r\n0\r\n\r\n',
+)
+PIECES = [b"\r\n", b"-", b"0", b"f" * 20, b":", b" ", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/9 x", b"\0", b"\xff"]
+
+
+@FUZZED
+@given(
+    whole=st.sampled_from(ANSWERS),
+    cuts=st.tuples(st.integers(0, 90), st.integers(0, 3)),
+    noise=st.sampled_from([*PIECES, b"X" * 70_000]) | st.binary(max_size=5),
+)
+def test_any_bytes_over_http_are_an_answer_or_one_clean_error(whole, cuts, noise):
+    at, lost = cuts
+    with suppress(EvidenceError):
+        Spoken(whole[:at] + noise + whole[at + lost :]).get("/info")
+
+
+@pytest.mark.parametrize("whole", ANSWERS)
+def test_the_answers_that_are_damaged_are_right_to_begin_with(whole):
+    assert Spoken(whole).get("/info") == {"Name": "a"}
 
 
 def test_the_containers_that_are_varied_are_right_to_begin_with():
