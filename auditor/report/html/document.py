@@ -49,7 +49,7 @@ def written(audit: Audit, options: ReportOptions) -> str:
             hosts_named=sorted({one_line(found.host) for found in audit.findings if found.host}),
             several_vantages=wording.several_vantages(audit),
             sheets=sheets.all(),
-            exposure=exposure(audit, sheets),
+            exposure=exposure(sheets),
             controls=assessed_controls(audit),
             exceptions=exceptions_used(audit),
             reviews=reviews(audit),

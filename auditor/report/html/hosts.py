@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor.model.findings import Status
+from auditor.model.findings import Status, Verdict
 from auditor.model.ports import Port, PortSet
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _ROWS = 300
 """Ports of a host that get a row each; of a host that answers everywhere the others are told as ranges."""
+
+_URGENCY = {Verdict.VIOLATIONS: 0, Verdict.UNVERIFIED: 1, Verdict.CONFORMS: 2}
 
 ORDER = {"violation": 0, "excepted": 1, "note": 2, "required": 3, "allowed": 4, "open": 5}
 
@@ -54,8 +56,12 @@ class Sheets:
             self._found.setdefault((finding.host, finding.member), []).append(finding)
 
     def all(self) -> list[Sheet]:
-        """In the order of the audit."""
-        return [self._sheet(at, result) for at, result in enumerate(self._hosts, 1)]
+        """Those that need looking at first, and then in the order of the audit."""
+        return [self._sheet(at, result) for at, result in self.hosts()]
+
+    def hosts(self) -> list[tuple[int, HostResult]]:
+        """The hosts in the order of the page, each with its number in the audit."""
+        return sorted(enumerate(self._hosts, 1), key=lambda entry: _URGENCY[entry[1].verdict])
 
     def findings_of(self, result: HostResult) -> list[Finding]:
         """All findings of a host from a vantage, or from nowhere in particular."""

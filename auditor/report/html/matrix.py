@@ -13,7 +13,7 @@ from auditor.report.html.parts import anchor
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from auditor.model.findings import Audit, Finding, HostResult
+    from auditor.model.findings import Finding, HostResult
     from auditor.report.html.hosts import Sheets
 
 _COLUMNS = 22
@@ -62,12 +62,12 @@ class Exposure:
     signs: Mapping[str, str]
 
 
-def exposure(audit: Audit, sheets: Sheets) -> Exposure:
+def exposure(sheets: Sheets) -> Exposure:
     """Choose the columns, those with violations first, then the most common, and fill in the rows.
 
-    Where there are more hosts than the table holds, those with findings come before the others.
+    Hosts that need looking at stand first; where there are more than the table holds, the last ones are left out.
     """
-    found = [(at, result, sheets.findings_of(result)) for at, result in enumerate(audit.hosts, 1)]
+    found = [(at, result, sheets.findings_of(result)) for at, result in sheets.hosts()]
     weight: Counter[Port] = Counter()
     for _, result, findings in found:
         for port in {one.port for one in findings if one.port and one.status is not Status.NOTE}:
@@ -75,7 +75,7 @@ def exposure(audit: Audit, sheets: Sheets) -> Exposure:
         weight.update(_some(result.open))
     chosen = sorted(sorted(weight, key=lambda port: (-weight[port], port))[:_COLUMNS])
     found = [entry for entry in found if not entry[1].members]
-    shown = sorted(sorted(found, key=lambda entry: not entry[2])[:_HOSTS], key=lambda entry: entry[0])
+    shown = found[:_HOSTS]
     columns = PortSet.of(*chosen)
     return Exposure(
         columns=tuple(chosen),

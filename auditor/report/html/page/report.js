@@ -158,6 +158,8 @@
     if (link && link.hash === location.hash) follow();
   });
   follow();
+  // The browser itself goes to the place once the page is there, and takes the focus away.
+  window.addEventListener('load', () => setTimeout(follow, 0));
 
   // Paper cannot be clicked: what is folded away opens for printing, and folds again.
   let folded = [];
