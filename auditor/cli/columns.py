@@ -49,7 +49,8 @@ def _width(rows: Sequence[Sequence[str]]) -> int:
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the rows as lines, each column as wide as its widest cell, two blanks apart."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in rows]
+    line = "  ".join(f"%-{size}s" for size in widths)
+    return [(line % tuple(row)).rstrip() for row in rows]
 
 
 def _styled(headings: Sequence[str], rows: Sequence[Sequence[str]], marked: str | None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditor.collect.sockets.processes import user_name
 from auditor.model.evidence import Scope, Socket
-from auditor.model.network import LOOPBACK
+from auditor.model.network import LOOPBACK, parse_address
 from auditor.model.ports import Port, Protocol
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from auditor.collect.sockets.entries import Entry
     from auditor.collect.sockets.processes import Holders, Process
     from auditor.collect.sockets.tables import Tables
-    from auditor.model.network import Address
 
 _LOOPBACK_DEVICE = 1  # LOOPBACK_IFINDEX: the kernel gives it to the loopback device of every namespace
 _NOBODY_SEEN: tuple[Process | None, ...] = (None,)
@@ -32,12 +31,12 @@ def sockets(
     ``named`` names a user by number.
     """
     by_inode = owners.by_inode
-    names: dict[Address, str] = {}
+    names: dict[int, str] = {}  # by identity: equal addresses are mostly one object, and to hash them takes longer
     groups: dict[tuple[object, ...], tuple[Entry, dict[int, Process | None]]] = {}
     for entry in table.entries:
-        address = names.get(entry.address)
+        address = names.get(id(entry.address))
         if address is None:
-            address = names[entry.address] = str(entry.address)
+            address = names[id(entry.address)] = str(entry.address)
         for process in by_inode.get(entry.inode, _NOBODY_SEEN):
             # Of holders that we cannot see, the row's user is all we know, and several rows count as several holders.
             who = process.name if process else entry.uid
@@ -47,7 +46,7 @@ def sockets(
                 known = groups[key] = entry, {}
             known[1][process.pid if process else -1 - len(known[1])] = process
     made = [
-        _socket(entry, names[entry.address], tuple(group.values()), table, netns, named)
+        _socket(entry, names[id(entry.address)], tuple(group.values()), table, netns, named)
         for entry, group in groups.values()
     ]
     return tuple(sorted(made, key=order))
@@ -75,7 +74,7 @@ def _socket(
     return Socket(
         port=port,
         address=address,
-        scope=_scope(entry),
+        scope=_scope(entry, address),
         process=oldest.name if oldest else None,
         pid=oldest.pid if oldest else None,
         user=named(oldest.uid if oldest else entry.uid),
@@ -91,11 +90,11 @@ def _socket(
 
 
 @lru_cache(maxsize=4096)
-def _inner(address: Address) -> bool:
-    return address in LOOPBACK
+def _inner(address: str) -> bool:
+    return parse_address(address) in LOOPBACK
 
 
-def _scope(entry: Entry) -> Scope:
-    if entry.interface == _LOOPBACK_DEVICE or _inner(entry.address):
+def _scope(entry: Entry, address: str) -> Scope:
+    if entry.interface == _LOOPBACK_DEVICE or _inner(address):
         return Scope.LOOPBACK
     return Scope.NETWORK
