@@ -34,6 +34,9 @@ _RULE = "azurerm_network_security_rule"
 _ATTRIBUTE = "network_security_group_id"
 _INTERFACE = "azurerm_network_interface"
 _PROTOCOLS = {"tcp": (Protocol.TCP,), "udp": (Protocol.UDP,), "*": tuple(Protocol), "any": tuple(Protocol)}
+_EVERYTHING = {"*", "any", "0.0.0.0/0", "virtualnetwork"}
+"""Destinations that leave nothing out: what a group guards lies in its virtual network."""
+_EVERY_PORT = {"*", "any", "0-65535", "1-65535"}
 _EVERYONE = {"*", "any", "internet"}
 """Service tags and wildcards that let everyone in."""
 _NOBODY = "attached to nothing in this plan"
@@ -110,7 +113,8 @@ class AzureGroups:
             path=path,
         )
         number = entry.get("priority")
-        priority = number if isinstance(number, int) else None
+        whole = allows != "deny" or _is_for_all(entry)
+        priority = number if isinstance(number, int) and whole else None
         return [Ranked(access=access, allows=allows != "deny", priority=priority)]
 
     def _sources(self, entry: dict[str, Any], doubts: list[str]) -> tuple[NetworkSet, tuple[str, ...]]:
@@ -243,3 +247,12 @@ def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
+
+
+def _is_for_all(entry: dict[str, Any]) -> bool:
+    """Whether a rule is for everything behind the group and from every port: a denial of less keeps nobody out."""
+    for key, whole in (("destination_address_prefix", _EVERYTHING), ("source_port_range", _EVERY_PORT)):
+        texts = [*_listed(entry.get(key)), *_listed(entry.get(f"{key}es" if key.endswith("x") else f"{key}s"))]
+        if any(text is UNKNOWN or (text and str(text).strip().lower() not in whole) for text in texts):
+            return False
+    return not _listed(entry.get("destination_application_security_group_ids"))

@@ -69,6 +69,8 @@ class GoogleFirewalls:
         priority = rule.get("priority")
         number = _PRIORITY if priority is None else priority if isinstance(priority, int) else None
         for key in ("allow", "deny"):
+            if key == "deny" and not _surely_denies(rule):
+                number = None
             entries, known = rule.items(key)
             if not known:
                 doubt = f"{rule.address}: what it lets in is {LATER}"
@@ -145,6 +147,13 @@ class GoogleFirewalls:
 def _counts(rule: Resource) -> bool:
     """Whether a rule is for incoming traffic, and not switched off."""
     return rule.get("disabled") is not True and rule.get("direction") != "EGRESS"
+
+
+def _surely_denies(rule: Resource) -> bool:
+    """Whether a rule is in force for sure, for incoming traffic, and for every address of its targets."""
+    if rule.get("disabled") is UNKNOWN or rule.get("destination_ranges") not in (None, [], UNKNOWN):
+        return False
+    return not any(rule.get(key) is UNKNOWN and rule.is_set(key) for key in ("direction", "destination_ranges"))
 
 
 def _ports(entry: dict[str, Any]) -> tuple[PortSet, str | None]:

@@ -121,3 +121,20 @@ def test_a_subnets_group_is_for_the_interfaces_in_it(tmp_path):
         resource("azurerm_network_interface", "nic", {}, config={"ip_configuration": [{"subnet_id": subnet}]}),
     )
     assert said(seen) == [("azurerm_network_interface.nic", "22/tcp", "0.0.0.0/0,::/0")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({"destination_address_prefix": "10.0.0.4"}, True),
+        ({"destination_address_prefix": None, "destination_address_prefixes": ["10.0.0.4", "10.0.0.5"]}, True),
+        ({"destination_application_security_group_ids": ["asg"]}, True),
+        ({"source_port_range": "1024-65535"}, True),
+        ({"source_port_range": None, "source_port_ranges": ["53"]}, True),
+        ({"destination_address_prefix": "VirtualNetwork"}, False),
+        ({"destination_address_prefix": "*", "source_port_range": "*"}, False),
+    ],
+)
+def test_a_denial_for_some_addresses_or_from_some_ports_keeps_nobody_out(tmp_path, fields, kept):
+    rules = [entry("22", priority=200), entry("22", "Deny", priority=100, **fields)]
+    assert bool(said(read(tmp_path, nsg(*rules)))) is kept

@@ -103,3 +103,17 @@ def test_what_is_known_only_after_apply_is_unverified(tmp_path):
     assert [(str(one.ports), one.reason) for one in seen.unknown] == [
         ("22/tcp", "google_compute_firewall.rule: its sources are known only after apply")
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "unknown"),
+    [
+        ({}, {"disabled": True}),
+        ({"direction": None}, {"direction": True}),
+        ({"destination_ranges": ["10.0.0.4/32"]}, {}),
+        ({}, {"destination_ranges": True}),
+    ],
+)
+def test_a_denial_that_may_not_hold_for_every_address_keeps_nobody_out(tmp_path, fields, unknown):
+    denial = firewall("no", deny=tcp("22"), priority=1, source_ranges=["0.0.0.0/0"], unknown=unknown, **fields)
+    assert ("yes", "22/tcp", "0.0.0.0/0") in said(read(tmp_path, firewall("yes", allow=tcp("22")), denial))
