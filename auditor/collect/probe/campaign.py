@@ -173,7 +173,7 @@ class Campaign:
             return min(ceiling, HASTY_WAIT)
         passes = subject.tally.rounds if subject.alive else min(1, subject.tally.rounds)
         wait = patience(subject.round_trip, self._group, passes, ceiling) * subject.backoff
-        if role == CONFIRM and subject.record.aside:
+        if role == CONFIRM and subject.record.slow:
             wait = max(wait, 2 * LATE_WAIT)
         elif not subject.lingers and subject.work and subject.insists(subject.work[0]):
             wait = max(wait, LATE_WAIT)

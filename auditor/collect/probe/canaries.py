@@ -78,16 +78,21 @@ def refusals(states: bytearray, last: Container[int]) -> array[int]:
     return array("H", islice((port for port in found if port not in last), _REFUSALS))
 
 
-def chosen(states: bytearray, last: Container[int], slow: Iterable[int] = ()) -> array[int]:
+def chosen(
+    states: bytearray, last: Container[int], *, slow: Iterable[int] = (), late: Iterable[int] = ()
+) -> array[int]:
     """Ports known to answer, open ones if there are any; those of ``last`` only where others do not suffice.
 
-    Those that are ``slow`` only where there are no others: their answers would come too late.
+    Those that are ``slow`` only where there are no others, and those that were ``late`` already least of all: their
+    answers would come too late again.
     """
-    quick = bytearray(states)
-    for port in slow:
-        quick[port] = 0
-    if any(code in quick for code in (OPEN, CLOSED, REFUSED)):
-        states = quick
+    for passed_over in (slow, late):
+        quick = bytearray(states)
+        for port in passed_over:
+            quick[port] = 0
+        if any(code in quick for code in (OPEN, CLOSED, REFUSED)):
+            states = quick
+            break
     if opens := where(states, OPEN):
         early = [port for port in opens if port not in last]
         opens = (early + [port for port in opens if port in last])[:CANARIES]

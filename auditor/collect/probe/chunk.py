@@ -26,6 +26,7 @@ DOUBTED: Final = 9
 """It was looked at more than once, and said one thing and then another."""
 
 ANSWERS: Final = (OPEN, CLOSED, REFUSED, RESET)
+REFUSALS: Final = (REFUSED, FOREIGN)
 _PASSING: Final = frozenset({"", "sentinel", "pilot"})
 """Roles of what is asked in a pass over the ports, and not for a purpose of its own."""
 
@@ -59,6 +60,7 @@ class Chunk:
         "sampled",
         "scope",
         "sent",
+        "slow",
         "timeout",
         "watch",
     )
@@ -112,6 +114,8 @@ class Chunk:
         self.sent = 0.0
         """When the last of it was sent, by the same clock; 0: not yet."""
         self.reasons: dict[int, str] = {}
+        self.slow: list[tuple[int, float]] = []
+        """Ports that took long to answer, and how many seconds; see :data:`auditor.collect.probe.late.SLOW`."""
 
     @property
     def lingers(self) -> bool:

@@ -29,16 +29,16 @@ from errno import (
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
-from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSED, RESET, SILENT, Chunk
+from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSALS, REFUSED, RESET, SILENT, Chunk
 from auditor.collect.probe.icmp import ROUTE_ERRORS, Message, classify, drain
-from auditor.collect.probe.late import Late
+from auditor.collect.probe.late import SLOW, Late
 from auditor.collect.probe.lingering import Lingering, Probe
 from auditor.collect.probe.local import is_local
 from auditor.collect.probe.pacing import LATE_WAIT, Wheel, Window
 from auditor.collect.probe.phantoms import Phantoms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 WATCH: Final = 0.3
 """Seconds for which a suspicious open port is watched for a reset."""
@@ -157,7 +157,7 @@ class Connect:
         for descriptor in refused:
             sock = self._sockets.get(descriptor)
             if sock is not None:
-                self._read_messages(sock)
+                self.messages += self._messages_on(sock)
 
     def _sleep(self, wait: float, now: float, *, full: bool) -> float:
         if full:
@@ -347,8 +347,8 @@ class Connect:
                 left = chunk.left = chunk.left - 1
                 if not left:
                     self.finished.append(chunk)
-                if chunk.sampled != now:
-                    self._sample(chunk, sent, now)
+                if chunk.sampled != now or now - sent > SLOW:
+                    self._sample(chunk, index, sent, now)
                 if chunk is onward and bucket is not None and (index := chunk.cursor) < len(chunk.ports):
                     chunk.cursor = index + 1
                     chunk.sent = now
@@ -364,9 +364,11 @@ class Connect:
                     del pending[descriptor]
                     self._idle[scope is not None].append(descriptor)
             elif (error != EALREADY or mask & select.EPOLLERR) and self._odd_answer(probe, error, now):
-                self._sample(chunk, sent, now)
+                self._sample(chunk, index, sent, now)
 
-    def _sample(self, chunk: Chunk, sent: float, now: float) -> None:
+    def _sample(self, chunk: Chunk, index: int, sent: float, now: float) -> None:
+        if now - sent > SLOW:
+            chunk.slow.append((chunk.asked[index], now - sent))
         if chunk.sampled != now:
             chunk.sampled = now
             self.samples.append((chunk, now - sent))
@@ -399,21 +401,22 @@ class Connect:
         self._settle(chunk, index, *verdict)
         return verdict[0] == REFUSED
 
-    def _verdict(self, descriptor: int, chunk: Chunk, index: int) -> tuple[int, str | None] | None:
-        """What the network said about this very probe, if it did."""
+    def _verdict(
+        self, descriptor: int, chunk: Chunk, index: int, *, late: bool = False
+    ) -> tuple[int, str | None] | None:
+        """What the network said about this very probe, if it did. A ``late`` refusal is told as a late answer alone."""
         found: tuple[int, str | None] | None = None
-        for message, code, reason in self._read_messages(self._sockets[descriptor]):
-            if message.port == chunk.asked[index] and message.host == chunk.host:
+        for message, code, reason in self._messages_on(self._sockets[descriptor]):
+            own = message.port == chunk.asked[index] and message.host == chunk.host
+            if own:
                 found = code, reason
+            if not (own and late and code in REFUSALS):
+                self.messages.append((message, code, reason))
         return found
 
-    def _read_messages(self, sock: socket.socket) -> list[tuple[Message, int, str]]:
-        read = []
+    def _messages_on(self, sock: socket.socket) -> Iterator[tuple[Message, int, str]]:
         for message in drain(sock):
-            code, reason = classify(message, ours=self._is_ours, target_is_ours=self._is_ours(message.host))
-            read.append((message, code, reason))
-        self.messages += read
-        return read
+            yield message, *classify(message, ours=self._is_ours, target_is_ours=self._is_ours(message.host))
 
     def _is_ours(self, address: str) -> bool:
         known = self._ours.get(address)
@@ -467,26 +470,34 @@ class Connect:
         """Something came for a probe that had been given up. ICMP messages go the way of all others."""
         descriptor, chunk, index, sent = probe
         error = self._connect[descriptor](_ANY4 if chunk.scope is None else _ANY6)
-        if error == EALREADY and (not mask & select.EPOLLERR or self._verdict(descriptor, chunk, index) is None):
+        refusal = None
+        if error != ECONNREFUSED and (error != EALREADY or mask & select.EPOLLERR):
+            refusal = self._verdict(descriptor, chunk, index, late=True)
+        if error == EALREADY and refusal is None:
             return
         self._lingering.remove(probe)
         if error == ECONNREFUSED:
             self._refused.add(descriptor)
             self._idle[chunk.scope is not None].append(descriptor)
-            self._tell_late(chunk, index, CLOSED, now - sent)
-        elif error == EALREADY:
+            self._tell_late(chunk, index, now - sent, CLOSED)
+            return
+        if error == EALREADY:
             self._free(descriptor, chunk)
         else:
-            self._verdict(descriptor, chunk, index)
             self._drop(descriptor)
-            if error in {0, EISCONN, ECONNRESET, EPIPE}:
-                self._tell_late(chunk, index, OPEN, now - sent)
+        if error in {0, EISCONN, ECONNRESET, EPIPE}:
+            self._tell_late(chunk, index, now - sent, OPEN)
+        elif refusal is not None and refusal[0] in REFUSALS:
+            self._tell_late(chunk, index, now - sent, *refusal)
 
-    def _tell_late(self, chunk: Chunk, index: int, code: int, seconds: float) -> None:
+    def _tell_late(self, chunk: Chunk, index: int, seconds: float, code: int, reason: str | None = None) -> None:
         if chunk.left:  # then it is not too late
             chunk.codes[index] = code
+            if reason is not None:
+                chunk.reasons[index] = reason
+            chunk.slow.append((chunk.asked[index], seconds))
         else:
-            answer = Late(chunk.host, chunk.scope, chunk.asked[index], chunk.attempt, code, seconds)
+            answer = Late(chunk.host, chunk.scope, chunk.asked[index], chunk.attempt, code, seconds, reason)
             self.late.append(answer)
 
     def _watch(self, probe: Probe) -> None:

@@ -97,13 +97,13 @@ class Helper:
                 self._understand(said, news)
 
     def _understand(self, said: tuple[Any, ...], news: News) -> None:
-        number, codes, reasons, heard, sent, seconds, messages, late = said
+        number, codes, reasons, slow, heard, sent, seconds, messages, late = said
         news.late.extend(Late(*answer) for answer in late)
         if number is None:
             return
         chunk = self.given.pop(number)
         chunk.codes[:], chunk.reasons, chunk.left = codes, reasons, 0
-        chunk.heard, chunk.sent = heard, sent
+        chunk.slow, chunk.heard, chunk.sent = slow, heard, sent
         news.finished.append(chunk)
         if seconds is not None:
             news.samples.append((chunk, seconds))
@@ -188,9 +188,9 @@ def _report(sock: socket.socket, prober: Method) -> None:
         batch, prober.messages = prober.messages[:_MESSAGES], prober.messages[_MESSAGES:]
         messages = [(tuple(message), code, reason) for message, code, reason in batch]
         sample = seconds.get(chunk.number, late.get(chunk.host))
-        outcome = chunk.number, bytes(chunk.codes), chunk.reasons, chunk.heard, chunk.sent
+        outcome = chunk.number, bytes(chunk.codes), chunk.reasons, chunk.slow, chunk.heard, chunk.sent
         sock.send(marshal.dumps((*outcome, sample, messages, [])))
     prober.finished, prober.samples = [], []
     while prober.late:
         some, prober.late = prober.late[:_MESSAGES], prober.late[_MESSAGES:]
-        sock.send(marshal.dumps((None, b"", {}, True, 0.0, None, [], [tuple(answer) for answer in some])))
+        sock.send(marshal.dumps((None, b"", {}, [], True, 0.0, None, [], [tuple(answer) for answer in some])))

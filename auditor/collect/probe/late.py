@@ -7,7 +7,7 @@ are under way, and only what is then still missing of :data:`LATE_WAIT` is waite
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from auditor.collect.probe.chunk import SILENT
 from auditor.collect.probe.pacing import LATE_WAIT
@@ -15,11 +15,14 @@ from auditor.collect.probe.pacing import LATE_WAIT
 if TYPE_CHECKING:
     from auditor.collect.probe.chunk import Chunk
 
+SLOW: Final = 0.1
+"""An answer that took more seconds than this may be too late another time, even if it was in time once."""
+
 
 class Late(NamedTuple):
     """An answer of a port whose chunk was over. ``attempt`` is the pass it answers; ``scope`` is that of the chunk.
 
-    ``seconds`` is how long it took, 0 where nobody knows.
+    ``seconds`` is how long it took, 0 where nobody knows; ``reason`` explains an odd one.
     """
 
     host: str
@@ -28,6 +31,7 @@ class Late(NamedTuple):
     attempt: int
     code: int
     seconds: float
+    reason: str | None = None
 
 
 class Listening:

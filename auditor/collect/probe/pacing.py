@@ -74,11 +74,12 @@ class TokenBucket:
 
 
 class RoundTrip:
-    """Smoothed round-trip time and its variation (RFC 6298), in seconds."""
+    """Smoothed round-trip time and its variation (RFC 6298), in seconds; ``shortest`` is the least so far."""
 
-    __slots__ = ("_smoothed", "_variation")
+    __slots__ = ("_smoothed", "_variation", "shortest")
 
     def __init__(self) -> None:
+        self.shortest = float("inf")
         self._smoothed: float | None = None
         self._variation = 0.0
 
@@ -88,6 +89,7 @@ class RoundTrip:
 
     def add(self, sample: float) -> None:
         """Learn from one answer."""
+        self.shortest = min(self.shortest, sample)
         if self._smoothed is None:
             self._smoothed, self._variation = sample, sample / 2
             return

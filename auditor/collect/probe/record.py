@@ -45,10 +45,10 @@ class Record:
     """``states`` holds an outcome a port, by number, ``reasons`` explains odd ones, ``tally`` counts.
 
     ``rest`` is what has been asked in this round and kept silent, ``aside`` are ports whose answer did not come with
-    the chunk they were asked in.
+    the chunk they were asked in, ``slow`` those whose answer may come too late again.
     """
 
-    __slots__ = ("aside", "reasons", "rest", "states", "tally")
+    __slots__ = ("aside", "reasons", "rest", "slow", "states", "tally")
 
     def __init__(self) -> None:
         self.states = bytearray()
@@ -56,6 +56,7 @@ class Record:
         self.tally = Tally()
         self.rest = Rest(array("H"), array("H"))
         self.aside: set[int] = set()
+        self.slow: set[int] = set()
 
     def begin(self, highest: int) -> None:
         """Take the memory it needs for ports up to this one."""
@@ -122,7 +123,7 @@ class Record:
         self.rest = Rest(array("H"), array("H"))
         self.tally.asked_last = self.tally.answered_last = self.tally.kept_in_last = 0
 
-    def hear_late(self, port: int, code: int, *, again: bool, last: bool) -> bool:
+    def hear_late(self, port: int, code: int, reason: str | None, *, again: bool, last: bool) -> bool:
         """An answer came after its chunk; whether that is news.
 
         ``again``: it answers another pass than the first, so that the first one's probe or its answer got lost.
@@ -130,15 +131,18 @@ class Record:
         """
         if port >= len(self.states) or self.states[port] not in {SILENT, UNREACHED}:
             return False
-        tally, opened = self.tally, code == OPEN
+        tally, answered, opened = self.tally, code in ANSWERS, code == OPEN
         self.states[port] = code
         self.reasons.pop(port, None)
+        if reason is not None:
+            self.reasons[port] = reason
         self.aside.add(port)
-        tally.answers += 1
+        self.slow.add(port)
+        tally.answers += answered
         tally.opens += opened
-        tally.answered_last += last
+        tally.answered_last += answered and last
         if again:
-            tally.late += 1
+            tally.late += answered
             tally.late_opens += opened
         return True
 

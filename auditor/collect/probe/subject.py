@@ -61,6 +61,8 @@ _FAR_APART: Final = 512
 """So many ports between two groups of canaries, and the first group is over before the next is sent."""
 _FEW: Final = 1 / 8
 """This share of all answers, and it is some ports that are farther away, and not the host."""
+_FARTHER: Final = 3
+"""An answer that takes so many times as long as others of the host comes from somewhere else."""
 _OPENS: Final = bytes(code == OPEN for code in range(256))
 
 
@@ -242,6 +244,8 @@ class Subject:
         self.chunks.pop(chunk.number, None)
         self._scouts.pop(chunk.number, None)
         self.outstanding -= len(chunk.ports)
+        far = _FARTHER * self.round_trip.shortest
+        self.record.slow.update(port for port, seconds in chunk.slow if seconds > far)
         if swallowed:
             self._ask_swallowed(chunk)
         if self.second_look is not None and chunk.role in {CONFIRM, "canary"}:
@@ -274,11 +278,13 @@ class Subject:
                 self._watch_again(array("H", [answer.port]))
             return
         again, last = answer.attempt > 0, answer.attempt == self._attempt
-        if not self.record.hear_late(answer.port, answer.code, again=again, last=last):
+        if not self.record.hear_late(answer.port, answer.code, answer.reason, again=again, last=last):
             return
         if self.second_look is not None and answer.code == OPEN and self.target.surprises.open.has(answer.port):
             self.second_look.add(answer.port)
-        if answer.seconds and (not self.round_trip or len(self.record.aside) > _FEW * self.tally.answers):
+        if answer.code == FOREIGN or not answer.seconds:
+            return
+        if not self.round_trip or len(self.record.aside) > _FEW * self.tally.answers:
             self.sample(answer.seconds, used)  # it is not that port alone
 
     def _explain(self, chunk: Chunk, said: dict[int, tuple[int, str]]) -> None:
@@ -476,11 +482,11 @@ class Subject:
                 Segment(known if few else known[group::groups], "canary"),
             )
             self.work.extend(segment for segment in segments if segment.ports)
-        if self.tally.opens and (refused := refusals(self.states, self._named | self.record.aside)):
+        if self.tally.opens and (refused := refusals(self.states, self._named | self.record.slow)):
             self.work.append(Segment(refused, "refusal"))
 
     def _known_canaries(self) -> array[int]:
-        return chosen(self.states, self._named, self.record.aside)
+        return chosen(self.states, self._named, slow=self.record.slow, late=self.record.aside)
 
     @property
     def limits_refusals_alone(self) -> bool:

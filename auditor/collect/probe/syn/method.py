@@ -10,10 +10,10 @@ from itertools import repeat
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
-from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, SILENT, UNASKED, UNREACHED, Chunk
+from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSALS, SILENT, UNASKED, UNREACHED, Chunk
 from auditor.collect.probe.connect import Connect
 from auditor.collect.probe.icmp import NO_NEIGHBOUR, ROUTE_ERRORS, Message, classify
-from auditor.collect.probe.late import Late
+from auditor.collect.probe.late import SLOW, Late
 from auditor.collect.probe.local import is_local
 from auditor.collect.probe.pacing import Wheel, Window
 from auditor.collect.probe.syn.packet import FLAGS, RST, SYN_ACK
@@ -319,26 +319,26 @@ class Syn:
                 continue
             place = question.where.pop(port, None) if question else None
             if place is None:
-                self._tell_late(sender, mine, port, code)
+                self._tell_belated(sender, mine, port, code)
             else:
                 self._answered(*place, code, now)
         refusals, self._wire.refusals = self._wire.refusals, []
         for family, refusal in refusals:
-            self._refused(refusal, family)
+            self._refused(refusal, family, now)
         return heard or bool(refusals)
 
     def _answered(self, flight: Flight, index: int, code: int, now: float) -> None:
         chunk = flight.chunk
-        if not chunk.left:  # whoever has taken it over may have left ports out: nothing is written there any more
-            if chunk.lingers:
-                taken = now - flight.sent(index)
-                self.late.append(Late(chunk.host, chunk.scope, chunk.asked[index], chunk.attempt, code, taken))
+        if not chunk.left:
+            self._tell_late(flight, index, now, code)
             return
         before = chunk.codes[index]
         if before not in {UNASKED, SILENT}:  # answered from another source port
             return
         if chunk.sampled != now and (chunk, index) not in self._tries:
             self._sample(flight, index, now)
+        if before == SILENT or now - flight.times[0] > SLOW:
+            self._note_slow(flight, index, now)
         chunk.codes[index] = code  # an answer that comes late is one all the same
         if before == UNASKED:
             self._flying -= 1
@@ -346,12 +346,24 @@ class Syn:
             if not chunk.left:
                 self._finish(chunk)
 
-    def _tell_late(self, sender: bytes, mine: int, port: int, code: int) -> None:
-        """An answer to a question that is over: the acknowledgement shows that it was asked, the port in which pass."""
+    def _tell_late(self, flight: Flight, index: int, now: float, code: int, reason: str | None = None) -> None:
+        """An answer to a chunk that is over. Whoever has it may have left ports out: nothing is written there now."""
+        chunk = flight.chunk
+        if chunk.lingers:
+            taken = now - flight.sent(index)
+            self.late.append(Late(chunk.host, chunk.scope, chunk.asked[index], chunk.attempt, code, taken, reason))
+
+    def _tell_belated(self, sender: bytes, mine: int, port: int, code: int, reason: str | None = None) -> bool:
+        """An answer to a question that is over: the acknowledgement shows that it was asked, the port in which pass.
+
+        False: it was in none.
+        """
         attempt = mine - self._wire.ports.start
-        if attempt < _PASSES:
-            host = socket.inet_ntop(socket.AF_INET if len(sender) == 4 else socket.AF_INET6, sender)
-            self.late.append(Late(host, None, port, attempt, code, 0.0))
+        if attempt >= _PASSES:
+            return False
+        host = socket.inet_ntop(socket.AF_INET if len(sender) == 4 else socket.AF_INET6, sender)
+        self.late.append(Late(host, None, port, attempt, code, 0.0, reason))
+        return True
 
     def _sample(self, flight: Flight, index: int, now: float) -> None:
         """Late answers count, too: who waits too briefly would never learn it from those that are in time."""
@@ -361,7 +373,12 @@ class Syn:
         self.samples.append((chunk, seconds))
         self._window.sample(seconds)
 
-    def _refused(self, refusal: Refusal, family: int) -> None:
+    def _note_slow(self, flight: Flight, index: int, now: float) -> None:
+        seconds, chunk = now - flight.sent(index), flight.chunk
+        if (chunk, index) not in self._tries and (seconds > SLOW or chunk.codes[index] == SILENT):
+            chunk.slow.append((chunk.asked[index], seconds))
+
+    def _refused(self, refusal: Refusal, family: int, now: float) -> None:
         """An ICMP message about a SYN of ours: it quotes the sequence number."""
         if (refusal.sequence + 1) & 0xFFFFFFFF != acknowledgement(refusal.target, refusal.source_port):
             return
@@ -370,10 +387,16 @@ class Syn:
         message = Message(host, refusal.port, family, refusal.type, refusal.code, sender)
         code, reason = classify(message, ours=self._is_ours, target_is_ours=False)
         flight, index = question.where.pop(refusal.port, (None, 0)) if question else (None, 0)
-        if flight is None or not flight.chunk.left or flight.chunk.codes[index]:
-            self.messages.append((message, code, reason))
-        else:
+        if flight is not None and flight.chunk.left and not flight.chunk.codes[index]:
             self._settle(flight.chunk, index, code, reason)
+        elif flight is not None and not flight.chunk.left and flight.chunk.lingers and code in REFUSALS:
+            self._tell_late(flight, index, now, code, reason)
+        elif (
+            flight is not None
+            or code not in REFUSALS
+            or not self._tell_belated(refusal.target, refusal.source_port, refusal.port, code, reason)
+        ):
+            self.messages.append((message, code, reason))
 
     def _is_ours(self, address: str) -> bool:
         known = self._ours.get(address)

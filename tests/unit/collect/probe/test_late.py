@@ -4,7 +4,8 @@ from array import array
 
 import pytest
 
-from auditor.collect.probe.chunk import CLOSED, OPEN, SILENT, Chunk
+from auditor.collect.probe.canaries import chosen
+from auditor.collect.probe.chunk import CLOSED, FOREIGN, OPEN, REFUSED, SILENT, Chunk
 from auditor.collect.probe.jury import Trust
 from auditor.collect.probe.late import Late, Listening
 from auditor.collect.probe.rounds import Next
@@ -112,3 +113,37 @@ def test_once_is_enough_where_nothing_gets_lost_and_else_each_time_counts():
     assert listening.left(10.35, lossy=False) == pytest.approx(0.05)
     assert listening.left(10.35, lossy=True) == pytest.approx(0.35)
     assert listening.left(10.45, lossy=False) == 0
+
+
+def test_a_port_that_answers_slowly_is_no_canary_while_there_are_others_even_if_it_was_in_time(subject):
+    chunk = Chunk(90, array("H", [5]), host="192.0.2.10", timeout=1.0)
+    chunk.settle(0, OPEN)
+    chunk.slow.append((5, 0.3))
+    subject.absorb(chunk, {})
+    subject.hear_late(late(6), 0.1)
+    subject.end_round(11.0)
+    assert [set(one.ports) for one in subject.work if one.role == "canary"] == [{1}]
+
+
+def test_of_slow_ports_alone_those_in_time_are_canaries_before_those_that_were_late():
+    states = bytearray([0, 0, OPEN, OPEN])
+    assert set(chosen(states, (), slow={2, 3}, late={2})) == {3}
+    assert set(chosen(states, (), slow={2, 3}, late={2, 3})) == {2, 3}
+
+
+def test_where_everything_is_as_slow_no_port_stands_out(subject):
+    subject.round_trip.shortest = 0.2
+    chunk = Chunk(90, array("H", [5]), host="192.0.2.10", timeout=1.0)
+    chunk.settle(0, OPEN)
+    chunk.slow.append((5, 0.3))
+    subject.absorb(chunk, {})
+    assert subject.record.slow == set()
+
+
+@pytest.mark.parametrize(("code", "answers"), [(REFUSED, 3), (FOREIGN, 2)])
+def test_a_late_refusal_counts_once_and_is_no_loss(subject, code, answers):
+    subject.end_round(11.0)
+    subject.hear_late(late(5, code)._replace(reason="ICMP 3/13"), 0.1)
+    answer(subject, {1: OPEN, 2: CLOSED, 5: code}, sent=11.0)
+    assert (subject.states[5], subject.reasons[5]) == (code, "ICMP 3/13")
+    assert (subject.tally.answers, subject.tally.late) == (answers, 0)
