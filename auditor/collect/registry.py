@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _HEAD = 64 * 1024
 """How much of a file's beginning is looked at: nmap puts its whole command line before its first element."""
 
+_ENDLESS = ("/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _STDIN = "-"
 ENGINES = ("docker:", "podman:", "unix://")
 """How arguments begin that name a container engine on this machine, and no file."""
@@ -221,6 +222,8 @@ def _seekable(path: str, source: str) -> tuple[str, _Spooled | None]:
             raise EvidenceError(f"{source}: is a directory; name the evidence files in it")
         if stat.S_ISREG(mode):
             return path, None
+        if stat.S_ISBLK(mode) or str(Path(path).resolve()) in _ENDLESS:
+            raise EvidenceError(f"{source}: is a device, and no evidence")
         spooled = _Spooled(path)
     except (OSError, ValueError) as error:
         raise _unreadable(source, error) from error

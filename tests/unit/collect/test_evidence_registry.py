@@ -212,3 +212,9 @@ def test_what_a_killed_scan_left_is_pointed_at(tmp_path):
     (tmp_path / "seen.jsonl.partial").write_text("{}\n")
     with pytest.raises(EvidenceError, match=r"left .*seen\.jsonl\.partial: auditor scan --resume .*seen\.jsonl$"):
         open_evidence(str(tmp_path / "seen.jsonl"))
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
+def test_a_device_that_never_ends_is_refused_at_once(device):
+    with pytest.raises(EvidenceError, match=f"^{device}: is a device, and no evidence$"):
+        open_evidence(device)

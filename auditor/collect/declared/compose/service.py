@@ -62,6 +62,9 @@ def read_service(name: str, node: Node) -> Service:
     if not isinstance(node.data, dict):
         reason = "compose refuses this service: it is no mapping"
         return Service(name=name, node=node, troubles=(Trouble(location=node.key_location, reason=reason),))
+    if (provider := node.get("provider")) is not None:
+        reason = "a provider outside of compose runs it, and may publish anything"
+        troubles.append(Trouble(location=provider.key_location, reason=reason))
     deploy = node.get("deploy")
     return Service(
         name=name,

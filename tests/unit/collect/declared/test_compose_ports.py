@@ -116,6 +116,11 @@ def test_sctp_is_said_to_be_beyond_policies(tmp_path):
     assert (ports, "SCTP" in reason) == ("", True)
 
 
+def test_a_service_that_a_provider_runs_is_in_doubt(tmp_path):
+    ((ports, reason),) = doubts(tmp_path, service('"127.0.0.1:80:80"', provider="{type: cloud}"))
+    assert (ports, "a provider outside of compose runs it" in reason) == ("", True)
+
+
 def test_expose_publishes_nothing(tmp_path):
     files = service(expose='["6379", 6380]')
     assert published(tmp_path, files) == []
