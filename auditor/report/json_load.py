@@ -6,8 +6,7 @@ The file may come from anywhere: each value is checked, and a wrong one is named
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from auditor.errors import EvidenceError, ExitCode
 from auditor.files.json_keys import once_each
@@ -33,7 +32,7 @@ from auditor.model.findings import (
 from auditor.model.location import Location
 from auditor.model.policy import Approval, PolicyFile, Severity
 from auditor.model.ports import Port, PortSet
-from auditor.report.escape import one_line
+from auditor.report.json_record import Record, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,86 +40,6 @@ if TYPE_CHECKING:
 VERSION = 1
 
 _T = TypeVar("_T")
-
-
-class _Record:
-    """One JSON object and where it stands in the file; each method reads one of its fields, checked."""
-
-    __slots__ = ("fields", "place")
-
-    def __init__(self, value: Any, place: str) -> None:
-        if not isinstance(value, dict):
-            raise _wrong(place, "an object", value)
-        self.fields: dict[str, Any] = value
-        self.place = place
-
-    def at(self, key: str) -> str:
-        return f"{self.place}.{key}" if self.place else key
-
-    def get(self, key: str, kind: type[_T], noun: str) -> _T:
-        value = self.fields.get(key)
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise _wrong(self.at(key), noun, value)
-        return value
-
-    def text(self, key: str) -> str:
-        return self.get(key, str, "a text")
-
-    def maybe_text(self, key: str) -> str | None:
-        return None if self.fields.get(key) is None else self.text(key)
-
-    def flag(self, key: str) -> bool:
-        return self.get(key, bool, "true or false")
-
-    def number(self, key: str) -> int:
-        value = 0 if key not in self.fields else self.get(key, int, "a whole number")
-        if not 0 <= value <= 1 << 160:
-            raise _wrong(self.at(key), "a number that is not negative", value)
-        return value
-
-    def parsed(self, key: str, parse: Callable[[str], _T], noun: str) -> _T:
-        text = self.text(key)
-        try:
-            return parse(text)
-        except (ValueError, KeyError, OverflowError):
-            raise _wrong(self.at(key), noun, text) from None
-
-    def maybe_parsed(self, key: str, parse: Callable[[str], _T], noun: str) -> _T | None:
-        return None if self.fields.get(key) is None else self.parsed(key, parse, noun)
-
-    def ports(self, key: str) -> PortSet:
-        return self.maybe_parsed(key, PortSet.parse, "ports such as 80/tcp,8000-8010/tcp") or PortSet()
-
-    def moment(self, key: str) -> datetime:
-        return self.parsed(key, _moment, "a time such as 2026-11-22T21:04:05Z")
-
-    def maybe_moment(self, key: str) -> datetime | None:
-        return None if self.fields.get(key) is None else self.moment(key)
-
-    def day(self, key: str) -> date:
-        return self.parsed(key, date.fromisoformat, "a date such as 2026-12-31")
-
-    def maybe_day(self, key: str) -> date | None:
-        return None if self.fields.get(key) is None else self.day(key)
-
-    def record(self, key: str) -> _Record:
-        return _Record(self.fields.get(key), self.at(key))
-
-    def records(self, key: str, read: Callable[[_Record], _T]) -> tuple[_T, ...]:
-        items = self.get(key, list, "a list") if key in self.fields else []
-        return tuple(read(_Record(item, f"{self.at(key)}[{at}]")) for at, item in enumerate(items))
-
-    def maybe_texts(self, key: str) -> tuple[str | None, ...]:
-        items = self.get(key, list, "a list") if key in self.fields else []
-        if not all(item is None or isinstance(item, str) for item in items):
-            raise _wrong(self.at(key), "a list of texts and nulls", items)
-        return tuple(items)
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        items = self.get(key, list, "a list") if key in self.fields else []
-        if not all(isinstance(item, str) for item in items):
-            raise _wrong(self.at(key), "a list of texts", items)
-        return tuple(items)
 
 
 def load(data: bytes, name: str = "audit") -> Audit:
@@ -139,16 +58,16 @@ def load(data: bytes, name: str = "audit") -> Audit:
     except (ValueError, RecursionError) as error:
         raise EvidenceError(f"{name}: not an audit file: {error}") from None
     try:
-        return _audit(_Record(value, ""))
+        return _audit(Record(value, ""))
     except EvidenceError as error:
         raise EvidenceError(f"{name}: {error}") from None
 
 
-def _audit(record: _Record) -> Audit:
+def _audit(record: Record) -> Audit:
     if record.fields.get("auditor") != "audit":
         raise EvidenceError('not an audit file: it does not begin with "auditor": "audit" (make one with -o json=FILE)')
     if record.fields.get("version") != VERSION:
-        raise _wrong("version", f"{VERSION}, the one version that this auditor reads", record.fields.get("version"))
+        raise wrong("version", f"{VERSION}, the one version that this auditor reads", record.fields.get("version"))
     policy, tool = record.record("policy"), record.record("tool")
     return Audit(
         policy=policy.text("name"),
@@ -176,15 +95,15 @@ def _audit(record: _Record) -> Audit:
     )
 
 
-def _exit_code(record: _Record) -> ExitCode:
+def _exit_code(record: Record) -> ExitCode:
     number = record.get("exit_code", int, "an exit code")
     try:
         return ExitCode(number)
     except ValueError:
-        raise _wrong("exit_code", f"one of {', '.join(str(int(code)) for code in ExitCode)}", number) from None
+        raise wrong("exit_code", f"one of {', '.join(str(int(code)) for code in ExitCode)}", number) from None
 
 
-def _evidence(record: _Record) -> EvidenceUsed:
+def _evidence(record: Record) -> EvidenceUsed:
     return EvidenceUsed(
         origin=Origin(
             kind=record.parsed("kind", Kind, _one_of(Kind)),
@@ -204,7 +123,7 @@ def _evidence(record: _Record) -> EvidenceUsed:
     )
 
 
-def _finding(record: _Record) -> Finding:
+def _finding(record: Record) -> Finding:
     return Finding(
         check=record.text("check"),
         severity=record.parsed("severity", Severity.parse, "a severity"),
@@ -234,7 +153,7 @@ def _finding(record: _Record) -> Finding:
     )
 
 
-def _sight(record: _Record) -> Sight:
+def _sight(record: Record) -> Sight:
     return Sight(
         kind=record.parsed("kind", Kind, _one_of(Kind)),
         text=record.text("text"),
@@ -243,7 +162,7 @@ def _sight(record: _Record) -> Sight:
     )
 
 
-def _baseline(record: _Record) -> Baseline:
+def _baseline(record: Record) -> Baseline:
     return Baseline(
         source=record.text("source"),
         sha256=record.maybe_text("sha256"),
@@ -253,7 +172,7 @@ def _baseline(record: _Record) -> Baseline:
     )
 
 
-def _matrix(record: _Record) -> Matrix:
+def _matrix(record: Record) -> Matrix:
     return Matrix(
         host=record.text("host"),
         member=record.maybe_text("member"),
@@ -262,7 +181,7 @@ def _matrix(record: _Record) -> Matrix:
     )
 
 
-def _matrix_row(record: _Record) -> MatrixRow:
+def _matrix_row(record: Record) -> MatrixRow:
     return MatrixRow(
         port=record.parsed("port", Port.parse, "a port such as 443/tcp"),
         policy=record.text("policy"),
@@ -273,7 +192,7 @@ def _matrix_row(record: _Record) -> MatrixRow:
     )
 
 
-def _lifted(record: _Record) -> LiftedBy:
+def _lifted(record: Record) -> LiftedBy:
     return LiftedBy(
         id=record.text("id"),
         reason=record.text("reason"),
@@ -284,11 +203,11 @@ def _lifted(record: _Record) -> LiftedBy:
     )
 
 
-def _approval(record: _Record) -> Approval:
+def _approval(record: Record) -> Approval:
     return Approval(by=record.text("by"), on=record.maybe_day("on"), ticket=record.maybe_text("ticket"))
 
 
-def _unverified(record: _Record) -> Unverified:
+def _unverified(record: Record) -> Unverified:
     return Unverified(
         host=record.text("host"),
         member=record.maybe_text("member"),
@@ -300,7 +219,7 @@ def _unverified(record: _Record) -> Unverified:
     )
 
 
-def _host(record: _Record) -> HostResult:
+def _host(record: Record) -> HostResult:
     return HostResult(
         host=record.text("host"),
         member=record.maybe_text("member"),
@@ -322,15 +241,15 @@ def _host(record: _Record) -> HostResult:
     )
 
 
-def _kinds(record: _Record) -> tuple[Kind, ...]:
+def _kinds(record: Record) -> tuple[Kind, ...]:
     texts = record.texts("kinds")
     try:
         return tuple(map(Kind, texts))
     except ValueError:
-        raise _wrong(record.at("kinds"), _one_of(Kind), ", ".join(texts)) from None
+        raise wrong(record.at("kinds"), _one_of(Kind), ", ".join(texts)) from None
 
 
-def _requirement(record: _Record) -> Requirement:
+def _requirement(record: Record) -> Requirement:
     return Requirement(
         port=record.parsed("port", Port.parse, "a port such as 443/tcp"),
         required=record.flag("required"),
@@ -345,7 +264,7 @@ def _requirement(record: _Record) -> Requirement:
     )
 
 
-def _location(record: _Record) -> Location:
+def _location(record: Record) -> Location:
     return Location(
         file=record.text("file"),
         line=record.number("line"),
@@ -355,30 +274,9 @@ def _location(record: _Record) -> Location:
     )
 
 
-def _maybe(record: _Record, key: str, read: Callable[[_Record], _T]) -> _T | None:
+def _maybe(record: Record, key: str, read: Callable[[Record], _T]) -> _T | None:
     return None if record.fields.get(key) is None else read(record.record(key))
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _one_of(words: type[Verdict | Status | Kind | Novelty]) -> str:
     return "one of " + ", ".join(word.value for word in words)
-
-
-def _wrong(place: str, expected: str, found: Any) -> EvidenceError:
-    return EvidenceError(f"{place or 'the whole'}: expected {expected}, found {_shown(found)}")
-
-
-def _shown(found: Any) -> str:
-    match found:
-        case None:
-            return "nothing"
-        case str() if len(found) > 60:
-            return one_line(repr(found[:60])) + "..."
-        case list() | dict():
-            return "a list" if isinstance(found, list) else "an object"
-        case _:
-            return one_line(repr(found))
