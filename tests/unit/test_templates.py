@@ -211,3 +211,27 @@ def closure() -> set[str]:
         wanted = [entry for entry in metadata.requires(name) or () if ";" not in entry]
         left += [re.split(r"[><=!~\[ (]", entry)[0] for entry in wanted]
     return seen
+
+
+def shell_steps() -> Iterator[tuple[str, str, str]]:
+    """Every script of the recipes, with its place and the shell that it is written for."""
+    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    for system, shell, script in steps_of_installation():
+        yield f"{system}-install", shell[0], script
+    for system, (shell, script, _) in SYSTEMS.items():
+        yield system, shell[0], script
+    for step in action["runs"]["steps"]:
+        if "run" in step:
+            yield f"action-{step['name']}", "bash", step["run"]
+
+
+@pytest.mark.parametrize(("place", "shell", "script"), list(shell_steps()))
+def test_shellcheck_has_nothing_to_say_of_a_step(place: str, shell: str, script: str) -> None:
+    if not shutil.which("shellcheck"):
+        if os.environ.get("CI") == "true":
+            pytest.fail("shellcheck is not installed")
+        pytest.skip("shellcheck is not installed")
+    done = subprocess.run(
+        ["shellcheck", f"--shell={shell}", "-"], input=script, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "", place
