@@ -26,6 +26,7 @@ _SARIF_PLACEHOLDER = re.compile(r"\{(\d+)\}")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 _LOOKS_ALIKE = {"\u2026": "...", "\u2192": "->", "\u2013": "-", "\u2019": "'"}
+_LONGEST_CELL = 32_767
 _ZERO_WIDTH_SPACE = "\u200b"
 
 
@@ -121,9 +122,14 @@ def sarif(text: str) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula; quoting is the CSV writer's business."""
+    """Return text that no spreadsheet takes for a formula; quoting is the CSV writer's business.
+
+    A cell that is longer than Excel takes, and other readers too, is cut.
+    """
     cell = terminal(text)
-    return f"'{cell}" if text.startswith(_FORMULA_STARTS) else cell
+    if text.startswith(_FORMULA_STARTS):
+        cell = f"'{cell}"
+    return cell if len(cell) <= _LONGEST_CELL else f"{cell[: _LONGEST_CELL - 3]}..."
 
 
 def github_data(text: str) -> str:

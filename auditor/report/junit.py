@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from auditor.model.findings import Audit, Finding, HostResult, Requirement, Unverified
     from auditor.report.options import ReportOptions
 
+_NAMED = 200
+"""Characters of the policy's name that stand in the class name of every test."""
+
 _NOT_A_NAME = re.compile(r"[.:/\\\s]")
 _UNVERIFIED = "unverified"
 _Key = tuple[str, str | None, str | None]
@@ -78,7 +81,7 @@ def _suites(audit: Audit) -> Iterable[_Suite]:
         of_host = suite(host)
         of_host.cases += _passes(host)
         of_host.not_asked = str(host.out_of_scope)
-    of_policy = _Suite(name=f"policy {audit.policy}", classname=f"exposure.{_name(audit.policy)}")
+    of_policy = _Suite(name=f"policy {audit.policy}", classname=f"exposure.{_name(audit.policy[:_NAMED])}")
     for finding in audit.findings:
         about_policy = finding.host is None or finding.check == "unknown-host"
         (of_policy if about_policy else suite(finding)).cases.append(_finding_case(finding))
@@ -92,7 +95,7 @@ def _new_suite(of: HostResult | Finding | Unverified, policy: str, *, vantage_na
     shown = " ".join(filter(None, names[:2]))
     return _Suite(
         name=f"{shown} from {names[2]}" if names[2] else shown,
-        classname=f"exposure.{_name(policy)}.{_name('_'.join(filter(None, names)))}",
+        classname=f"exposure.{_name(policy[:_NAMED])}.{_name('_'.join(filter(None, names)))}",
         address=of.address,
         vantage=of.vantage,
     )
@@ -190,7 +193,7 @@ def _unverified_case(unverified: Unverified) -> _Case:
 def _nothing_checked(audit: Audit) -> _Suite:
     message = "Nothing was checked: the evidence says nothing of any host of the policy."
     case = _Case(name="something was checked", kind="error", type=_UNVERIFIED, message=message, body=message)
-    return _Suite(name=f"policy {audit.policy}", classname=f"exposure.{_name(audit.policy)}", cases=[case])
+    return _Suite(name=f"policy {audit.policy}", classname=f"exposure.{_name(audit.policy[:_NAMED])}", cases=[case])
 
 
 def _make_unique(suites: list[_Suite]) -> None:

@@ -43,6 +43,10 @@ class _Section:
     folded: bool = True
 
 
+_LONGEST = 500
+"""Characters of the policy's name, and of what is said of the baseline; escaped they may be ten times as many."""
+
+
 @dataclass(slots=True)
 class _Page:
     """The document so far; takes rows as long as there is room."""
@@ -63,11 +67,16 @@ def render(audit: Audit, options: ReportOptions) -> bytes:  # noqa: ARG001 - eve
     page = _Page()
     marker = _NOT_A_MARKER.sub("-", one_line(audit.policy))[:60].strip("-")
     page.add(f"<!-- exposure-auditor:{marker} -->\n")
-    page.add(f"## {_MARKS[audit.verdict]}: exposure of {markdown(audit.policy)}\n\n{_counts(audit)}\n")
+    page.add(f"## {_MARKS[audit.verdict]}: exposure of {markdown(_short(audit.policy))}\n\n{_counts(audit)}\n")
     sections = [section for section in _sections(audit) if section.rows]
     for number, section in enumerate(sections):
         _write(page, section, kept=_LAST_WORDS * (len(sections) - number))
     return "".join(page.parts).encode()
+
+
+def _short(text: str) -> str:
+    """What is said outside the tables fits, whatever it is; rows that do not fit are left out and counted."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _counts(audit: Audit) -> str:
@@ -75,7 +84,7 @@ def _counts(audit: Audit) -> str:
     if audit.unverified and not audit.unverified_fails:
         text += " (what is not verified is only reported, as the policy says)"
     if audit.baseline is not None:
-        text += f"\n\nBaseline: {markdown(wording.baseline(audit))}"
+        text += f"\n\nBaseline: {markdown(_short(wording.baseline(audit)))}"
     return text
 
 
