@@ -32,6 +32,7 @@ _MAKES_INTERNAL = {
     "service.kubernetes.io/ibm-load-balancer-cloud-provider-ip-type": {"private"},
     "load-balancer.hetzner.cloud/disable-public-network": {"true"},
 }
+_SCHEMES = ("service.beta.kubernetes.io/aws-load-balancer-scheme", "alb.ingress.kubernetes.io/scheme")
 _RANGES = (
     "service.beta.kubernetes.io/load-balancer-source-ranges",
     "service.beta.kubernetes.io/azure-allowed-ip-ranges",
@@ -80,7 +81,9 @@ def reach_of(annotations: Node, ranges: Node) -> Reach:
 
 
 def is_internal(annotations: Node) -> bool:
-    """Whether an annotation takes it off the public network."""
+    """Whether an annotation takes it off the public network; Amazon's scheme says the last word."""
+    if any(str(annotations.get(key).data).strip().lower() == "internet-facing" for key in _SCHEMES):
+        return False
     return any(
         str(value).lower() in _MAKES_INTERNAL[key]
         for key, value in annotations.mapping.items()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.collect.declared.kubernetes.face import CLUSTER, NODES, Face, settled
 from auditor.collect.declared.kubernetes.node import MisshapenError, Node
+from auditor.collect.declared.kubernetes.unread import hinted
 from auditor.model.network import NetworkSet, parse_address
 
 if TYPE_CHECKING:
@@ -56,10 +57,13 @@ def _is_scaled_to_none(resource: Resource) -> bool:
 
 def unknown_kind(resource: Resource) -> Iterator[Face]:
     """Yield the same for a kind that nobody here knows, if it has a plain pod template somewhere in it."""
-    for spec in _templates_in(resource.root.get("spec")):
+    templates = tuple(_templates_in(resource.root.get("spec")))
+    for spec in templates:
         face = Face(names=(resource.name, NODES, CLUSTER))
         _read_pod(face, resource, spec)
         yield face
+    if not templates and (doubted := hinted(resource)):
+        yield doubted
 
 
 def _templates_in(spec: Node) -> Iterator[Node]:

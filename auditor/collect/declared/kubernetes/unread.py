@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditor.collect.declared.kubernetes.face import CLASSES, CLUSTER, INGRESS, Face
 
 if TYPE_CHECKING:
+    from auditor.collect.declared.kubernetes.node import Node
     from auditor.collect.declared.kubernetes.resource import Resource
 
 _ENTRANCES = {
@@ -50,3 +51,39 @@ def unread(resource: Resource) -> Face | None:
         face.doubt(f"{where}what {resource.name} makes is not in this file: give what comes of it")
         return face
     return None
+
+
+_TELLING: dict[str, tuple[str, ...]] = {
+    "type": ("nodeport", "loadbalancer"),
+    "serviceType": ("nodeport", "loadbalancer"),
+    "hostNetwork": ("true",),
+}
+_NUMBERS = ("nodePort", "hostPort")
+_ABOUT_OTHERS = ("policy", "constraints.gatekeeper.sh", "kyverno.io", "policies.kyverno.io", "apiextensions.k8s.io")
+"""Groups whose objects speak of what others may do."""
+
+
+def hinted(resource: Resource) -> Face | None:
+    """Return the doubt about an object of a kind that nobody here knows and that asks for something open to others."""
+    if resource.group in _ABOUT_OTHERS:
+        return None
+    waiting: list[Any] = [resource.root.get("spec")]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node.data, list):
+            waiting += reversed(tuple(node.entries()))
+        elif isinstance(node.data, dict):
+            children = [node.get(key) for key in node.data if isinstance(key, str)]
+            for child in children:
+                if _asks(str(child.path[-1]), child):
+                    face = Face(names=(resource.name, *CLASSES, CLUSTER))
+                    face.doubt(f"{child.place} is {child.shown}, and what {resource.name} opens is not read")
+                    return face
+            waiting += reversed(children)
+    return None
+
+
+def _asks(key: str, node: Node) -> bool:
+    if key in _NUMBERS:
+        return node.number is not None
+    return not isinstance(node.data, dict | list) and str(node.data).lower() in _TELLING.get(key, ())

@@ -190,7 +190,7 @@ def test_a_load_balancer_goes_by_the_addresses_and_names_that_it_has(more, annot
 
 def test_a_service_of_another_group_is_no_service():
     text = service("type: NodePort\nports: [{port: 80, nodePort: 30080}]").replace("v1", "serving.knative.dev/v1", 1)
-    assert [one.openings for one in read(text)] == [()]
+    assert opened(read(text)) == []
 
 
 # -- pods ----------------------------------------------------------------------------------------------------------
@@ -273,7 +273,7 @@ def test_a_bare_template_is_read():
 
 
 def test_unknown_kinds_are_passed_over():
-    assert read(pod("{ports: [{hostPort: 80}], template: {spec: {ports: [80]}}, size: 3}", "Widget", "a.b/v1")) == []
+    assert read(pod("{ports: [{port: 80}], template: {spec: {ports: [80]}}, size: 3}", "Widget", "a.b/v1")) == []
 
 
 def test_a_pod_that_has_ended_holds_no_port_and_one_that_runs_goes_by_its_node_too():
@@ -487,3 +487,38 @@ def test_a_kind_that_lets_others_in_and_is_not_read_is_in_doubt(version, kind, n
     assert (seen.host, seen.names, seen.openings) == (f"{kind.lower()}/default/agent", names, ())
     ((_, ports, reason),) = doubts([seen])
     assert (ports, reason.startswith(f"web.yaml:1: what {kind.lower()}/default/agent ")) == ("", True)
+
+
+@pytest.mark.parametrize(
+    ("spec", "shown"),
+    [
+        ("http: {service: {spec: {type: LoadBalancer}}}", "type is 'LoadBalancer'"),
+        ("listeners: [{type: nodeport}]", "type is 'nodeport'"),
+        ("bootstrap: {nodePort: 32100}", "nodePort is 32100"),
+        ("hostNetwork: true", "hostNetwork is True"),
+    ],
+)
+def test_an_operator_that_is_asked_to_open_something_is_in_doubt(spec, shown):
+    seen = read(pod(spec, "Kafka", "kafka.strimzi.io/v1"))
+    ((host, ports, reason),) = doubts(seen)
+    assert (host, ports) == ("kafka/default/agent", "")
+    assert reason == f"web.yaml:5: {shown}, and what kafka/default/agent opens is not read"
+
+
+@pytest.mark.parametrize(
+    ("spec", "version"),
+    [
+        ("hostNetwork: true", "policy/v1beta1"),
+        ("hostNetwork: false", "a.example/v1"),
+        ("type: ClusterIP", "a.example/v1"),
+    ],
+)
+def test_what_speaks_of_others_or_asks_for_nothing_open_is_not_doubted(spec, version):
+    assert doubts(read(pod(spec, "Thing", version))) == []
+
+
+def test_a_scheme_that_faces_the_internet_outweighs_the_older_word_for_internal():
+    key = "service.beta.kubernetes.io/aws-load-balancer"
+    annotations = f"{{{key}-internal: 'true', {key}-scheme: internet-facing}}"
+    spec = "type: LoadBalancer\nallocateLoadBalancerNodePorts: false\nports: [{port: 80}]"
+    assert [one.openings[0].sources for one in read(service(spec, annotations=annotations))] == [None]
