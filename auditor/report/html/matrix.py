@@ -113,10 +113,8 @@ def _cell(result: HostResult, finding: Finding | None, port: Port) -> Cell:
         return Cell(finding.status.value, anchor(finding))
     if port in result.open:
         return Cell("open")
-    if port in result.unverified:
-        return Cell("unverified")
     if port in result.closed or port in result.filtered:
         return Cell("shut")
-    if port in result.open_filtered:
-        return Cell("unverified")
-    return Cell("unseen")
+    # What was asked and is settled by nothing is not known, also where the policy would take either answer.
+    doubtful = port in result.unverified or port in result.open_filtered or port in result.asked
+    return Cell("unverified" if doubtful else "unseen")
