@@ -6,8 +6,10 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from auditor.collect.declared.infrastructure.access import UNKNOWN, Access, network_of, shown
+from auditor.collect.declared.infrastructure.access import UNKNOWN, Access, shown
 from auditor.collect.declared.infrastructure.aws import LATER, networks_of, ports_of
+from auditor.collect.declared.infrastructure.aws_attributes import expressed_in, named_in
+from auditor.collect.declared.infrastructure.aws_prefix_lists import PrefixLists
 from auditor.collect.declared.infrastructure.subject import Subject
 from auditor.model.network import NOWHERE
 
@@ -17,16 +19,13 @@ if TYPE_CHECKING:
     from auditor.collect.declared.infrastructure.origin import Origins
     from auditor.collect.declared.infrastructure.plan import Path, Plan, Resource
     from auditor.collect.declared.infrastructure.references import Meant, References
-    from auditor.model.network import NetworkSet
 
 GROUPS = ("aws_security_group", "aws_default_security_group")
 _RULE = "aws_security_group_rule"
 _INGRESS = "aws_vpc_security_group_ingress_rule"
 _EGRESS = "aws_vpc_security_group_egress_rule"
 _ATTACHMENTS = ("aws_network_interface_sg_attachment", "aws_vpc_security_group_vpc_association")
-_LISTS = ("aws_ec2_managed_prefix_list", "aws_prefix_list")
 _NO_CARRIERS = {*GROUPS, _RULE, _INGRESS, _EGRESS, *_ATTACHMENTS, "aws_emr_cluster"}
-_ATTRIBUTES = {"vpc_security_group_ids", "security_group_ids", "security_groups", "security_group_id"}
 _ADDRESSES = (
     "public_ip",
     "private_ip",
@@ -37,7 +36,6 @@ _ADDRESSES = (
     "endpoint",
     "address",
 )
-_DEEPEST = 6
 
 
 class AwsGroups:
@@ -54,7 +52,7 @@ class AwsGroups:
             for key in ("id", "name"):
                 if isinstance(value := group.get(key), str):
                     self._by_id[value].append(group)
-        self._lists = self._prefix_lists()
+        self._lists = PrefixLists(plan)
         self._rules: dict[str, list[Access]] = defaultdict(list)
         self._doubts: dict[str, list[str]] = defaultdict(list)
 
@@ -127,7 +125,7 @@ class AwsGroups:
             sources |= networks
             doubts += unclear
         for item in _listed(entry.get("prefix_list_ids")):
-            sources |= self._listed_networks(resource, item, ("prefix_list_ids",), doubts)
+            sources |= self._lists.networks(item, self._meant(resource, "prefix_list_ids").resources, doubts)
         for key in ("security_groups", "source_security_group_id"):
             is_set = resource.is_set(key) or resource.is_set("ingress")
             items = [item for item in _listed(entry.get(key)) if item is not UNKNOWN or is_set]
@@ -161,7 +159,7 @@ class AwsGroups:
         doubts += unclear
         groups = []
         if (listed := one.get("prefix_list_id")) is not None:
-            networks |= self._listed_networks(one, listed, ("prefix_list_id",), doubts)
+            networks |= self._lists.networks(listed, self._meant(one, "prefix_list_id").resources, doubts)
         source = one.get("referenced_security_group_id")
         if source is not None and (source is not UNKNOWN or one.is_set("referenced_security_group_id")):
             groups.append(self._group_named(one, source, "referenced_security_group_id"))
@@ -206,45 +204,6 @@ class AwsGroups:
             found = config["ingress"]
         return self._references.of(resource, found)
 
-    def _prefix_lists(self) -> dict[str, Resource]:
-        found = {}
-        for one in self._plan.resources:
-            if one.type in _LISTS:
-                found[one.address] = one
-                if isinstance(identity := one.get("id"), str):
-                    found[identity] = one
-        return found
-
-    def _listed_networks(self, resource: Resource, item: Any, keys: tuple[str, ...], doubts: list[str]) -> NetworkSet:
-        lists = []
-        if isinstance(item, str):
-            lists = [self._lists[item]] if item in self._lists else []
-        elif item is UNKNOWN:
-            lists = [one for key in keys for one in self._meant(resource, key).resources if one.type in _LISTS]
-        name = shown(item) if isinstance(item, str) else "it names"
-        if not lists:
-            doubts.append(f"what is in the prefix list {name} is not in the plan")
-        found = NOWHERE
-        for one in lists:
-            found |= self._entries(one, doubts)
-        return found
-
-    def _entries(self, listed: Resource, doubts: list[str]) -> NetworkSet:
-        found = NOWHERE
-        entries, known = listed.items("entry" if "entry" in listed.values else "entries")
-        if listed.type == "aws_prefix_list":
-            entries, known = listed.items("cidr_blocks")
-        if not known or not entries:
-            doubts.append(f"what is in {listed.address} is {LATER}")
-        for entry in entries:
-            text = entry.get("cidr") if isinstance(entry, dict) else entry
-            network = network_of(text)
-            if network is None:
-                doubts.append(f"what is in {listed.address} is {LATER}")
-            else:
-                found |= network
-        return found
-
     def _carriers(self) -> Iterator[tuple[Resource, list[Resource], str | None]]:
         interfaces = self._joined_interfaces()
         for one in self._plan.resources:
@@ -276,7 +235,7 @@ class AwsGroups:
 
     def _carried_by(self, one: Resource) -> tuple[list[Resource], str | None]:
         """Return the groups that a resource carries, and why these may not be all."""
-        values = list(_found(one.values, 0))
+        values = list(named_in(one.values))
         if not values:
             return [], None
         groups = [group for value in values if isinstance(value, str) for group in self._by_id.get(value, [])]
@@ -291,7 +250,7 @@ class AwsGroups:
 
     def _expressed(self, one: Resource) -> tuple[list[Resource], str | None]:
         """Return the groups that the expressions of a block mean, and why there may be others."""
-        expressions = list(_expressions(one.config or {}, 0))
+        expressions = list(expressed_in(one.config or {}))
         if not expressions:
             has_interface = one.config is not None and "network_interface" in one.config
             has_none = one.config is not None and one.get("load_balancer_type") == "network"
@@ -332,32 +291,6 @@ def names_of(resource: Resource) -> tuple[str, ...]:
     for key in _ADDRESSES:
         texts += _listed(resource.get(key))
     return tuple(dict.fromkeys(text for text in texts if isinstance(text, str) and text))
-
-
-def _found(value: Any, depth: int) -> Iterator[Any]:
-    """Yield every group that the values of a resource name, at whatever depth."""
-    if not isinstance(value, dict) or depth > _DEEPEST:
-        return
-    for key, inner in value.items():
-        if key in _ATTRIBUTES:
-            if isinstance(inner, list):
-                yield from inner
-            elif inner is not None:
-                yield inner
-        else:
-            for item in inner if isinstance(inner, list) else [inner]:
-                yield from _found(item, depth + 1)
-
-
-def _expressions(config: Any, depth: int) -> Iterator[Any]:
-    if not isinstance(config, dict) or depth > _DEEPEST:
-        return
-    for key, inner in config.items():
-        if key in _ATTRIBUTES:
-            yield inner
-        else:
-            for item in inner if isinstance(inner, list) else [inner]:
-                yield from _expressions(item, depth + 1)
 
 
 def _listed(value: Any) -> list[Any]:
