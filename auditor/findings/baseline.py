@@ -1,8 +1,9 @@
 """An audit held against an earlier one: what is new, what persists, what is fixed. Only what is new fails the gate.
 
-Findings are the same if their fingerprints are; one that was seen by files alone is also the same as what a vantage
-sees there later. A violation of the baseline that is not found any more is fixed only if somebody looked again: no
-evidence is never a pass.
+Findings are the same if their fingerprints are, and those that stand for several ports tell of none that is new. What
+a file publishes and what a vantage sees are two findings here: whoever the file names, the vantage may be new.
+A violation of the baseline that is not found any more is fixed only if somebody looked again: no evidence is never a
+pass.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from auditor.findings.conclude import exit_code_of
 from auditor.findings.rows import verdict_of
 from auditor.model.evidence import Kind
 from auditor.model.findings import Baseline, Novelty, Status, Verdict
+from auditor.model.ports import NO_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from auditor.model.findings import Audit, Finding, HostResult, Unverified
-
-_Identity = tuple[str, str | None, str | None, str]
+    from auditor.model.ports import PortSet
 
 
 def held_against(audit: Audit, earlier: Audit, *, source: str, sha256: str | None = None) -> Audit:
@@ -40,7 +41,7 @@ def held_against(audit: Audit, earlier: Audit, *, source: str, sha256: str | Non
     present = _Index(audit.findings)
     findings = tuple(_told(found, known) for found in audit.findings)
     looked = _Looked(audit, earlier)
-    gone = [found for found in earlier.findings if _counts(found) and found not in present]
+    gone = [found for found in earlier.findings if _counts(found) and not present.has(found)]
     verdict = verdict_of(findings, audit.unverified)
     failing = {(found.host, found.member, found.vantage) for found in findings if found.status is Status.VIOLATION}
     return replace(
@@ -65,31 +66,26 @@ def _counts(earlier: Finding) -> bool:
 
 
 class _Index:
-    """Findings by identity. ``in`` asks whether one is there that is the same."""
+    """Findings by fingerprint, with the ports of those that stand for several."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
-        self._fingerprints: set[str] = set()
-        self._vantages: dict[_Identity, set[str | None]] = {}
+        self._ports: dict[str, PortSet] = {}
         for found in findings:
-            self._fingerprints.add(found.fingerprint)
-            if found.port is not None:
-                self._vantages.setdefault(_identity(found), set()).add(found.vantage)
+            self._ports[found.fingerprint] = self._ports.get(found.fingerprint, NO_PORTS) | found.ports
 
-    def __contains__(self, found: Finding) -> bool:
-        if found.fingerprint in self._fingerprints:
-            return True
-        vantages = self._vantages.get(_identity(found), ())
-        return None in vantages or (found.vantage is None and bool(vantages))
+    def has(self, found: Finding) -> bool:
+        """Whether a finding of the same identity is there, whatever its ports are."""
+        return found.fingerprint in self._ports
 
-
-def _identity(found: Finding) -> _Identity:
-    return (found.check, found.host, found.member, str(found.port))
+    def covers(self, found: Finding) -> bool:
+        """Whether one is there that tells of all its ports: a flood or an unknown host may have grown."""
+        return self.has(found) and found.ports <= self._ports[found.fingerprint]
 
 
 def _told(found: Finding, known: _Index) -> Finding:
     if found.status is Status.EXCEPTED:
         return found
-    if found not in known:
+    if not known.covers(found):
         return replace(found, novelty=Novelty.NEW)
     return replace(found, novelty=Novelty.PERSISTING, status=Status.NOTE)
 

@@ -60,13 +60,30 @@ def test_evidence_of_another_kind_fixes_nothing():
     assert against(earlier, audit(POLICY, declared(opening("443")))).baseline.fixed
 
 
-def test_what_a_file_published_and_a_vantage_sees_now_is_the_same_finding():
+def test_what_a_vantage_sees_is_new_where_a_file_alone_was_known():
     places = POLICY.replace("hosts: {", "vantages: {internet: {networks: ['0.0.0.0/0']}}\nhosts: {").replace(
         "allow: [443]", "from: [internet], allow: [443]"
     )
-    earlier = audit(places, declared(opening("6379")))
+    earlier = audit(places, declared(opening("6379", "198.51.100.0/24")))
     now = audit(places, probe(seen("192.0.2.10", open="6379/tcp"), CLEAN, vantage="internet"))
-    assert novelties(against(earlier, now)) == {"6379/tcp": Novelty.PERSISTING}
+    assert novelties(against(earlier, now)) == {"6379/tcp": Novelty.NEW}
+
+
+def test_an_unknown_host_that_opens_another_port_is_new():
+    earlier = look(seen("192.0.2.10"), CLEAN, seen("192.0.2.99", open="22/tcp"))
+    same = against(earlier, look(seen("192.0.2.10"), CLEAN, seen("192.0.2.99", open="22/tcp")))
+    assert same.exit_code is ExitCode.CONFORMS
+    grown = against(earlier, look(seen("192.0.2.10"), CLEAN, seen("192.0.2.99", open="22/tcp,6379/tcp")))
+    assert grown.exit_code is ExitCode.VIOLATIONS
+    assert grown.baseline.fixed == grown.baseline.unseen == ()
+
+
+def test_a_flood_of_other_ports_is_new():
+    earlier = look(seen("192.0.2.10", open="1000-3000/tcp"), CLEAN)
+    fewer = against(earlier, look(seen("192.0.2.10", open="1000-2900/tcp"), CLEAN))
+    assert fewer.exit_code is ExitCode.CONFORMS
+    others = against(earlier, look(seen("192.0.2.10", open="1000-2999/tcp,6379/tcp"), CLEAN))
+    assert others.exit_code is ExitCode.VIOLATIONS
 
 
 def test_a_finding_that_persisted_in_the_baseline_persists():

@@ -30,12 +30,14 @@ _HOST_NETWORK: dict[str, set[str] | None] = {"host_port": None, "host_network": 
 TELLING: tuple[tuple[tuple[str, ...], dict[str, set[str] | None]], ...] = (
     (_WORKLOADS, _HOST_NETWORK),
     (("kubernetes_service", "kubernetes_service_v1"), {"type": {"NodePort", "LoadBalancer"}, "external_ips": None}),
+    (("google_sql_database_instance",), {"authorized_networks": None}),
     (("docker_container",), {"ports": None, "publish_all_ports": None, "network_mode": {"host"}}),
 )
 """Types that publish only if one of these attributes is set, at any depth; or set to one of these values."""
 OPENERS = (
     # Firewalls of clouds that are read otherwise.
     "google_compute_firewall_policy*", "google_compute_*network_firewall_policy*", "google_compute_*forwarding_rule",
+    "google_sql_database_instance",
     "azurerm_firewall*", "azurerm_*_firewall_rule", "azurerm_container_group", "azurerm_network_manager_admin_rule*",
     "aws_networkfirewall_*", "aws_lightsail_instance*", "aws_globalaccelerator_*listener",
     "aws_db_security_group", "aws_elasticache_security_group", "aws_redshift_security_group",

@@ -39,6 +39,13 @@ def test_what_may_let_others_in_and_is_not_read_is_unverified_by_its_address(tmp
     assert found == {f"{kind}.edge": [f"{kind}.edge: what {kind} opens is not read"]}
 
 
+def test_a_database_that_lets_networks_in_is_unverified(tmp_path):
+    configuration = {"ipv4_enabled": True, "authorized_networks": [{"value": "0.0.0.0/0"}]}
+    kind = "google_sql_database_instance"
+    found = doubts(read(tmp_path, resource(kind, "db", {"settings": [{"ip_configuration": [configuration]}]})))
+    assert found == {f"{kind}.db": [f"{kind}.db: what {kind} opens is not read"]}
+
+
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
@@ -52,6 +59,7 @@ def test_what_may_let_others_in_and_is_not_read_is_unverified_by_its_address(tmp
         ("aws_db_subnet_group", {}),
         ("aws_instance", {}),
         ("docker_container", {"ports": [], "network_mode": "bridge"}),
+        ("google_sql_database_instance", {"settings": [{"ip_configuration": [{"authorized_networks": []}]}]}),
         ("kubernetes_service", {"spec": [{"type": [{}]}]}),
         ("kubernetes_service", {"spec": [{"type": "ClusterIP", "port": [{"port": 80}]}]}),
         ("kubernetes_deployment_v1", {"spec": [{"template": [{"spec": [{"host_network": False}]}]}]}),
