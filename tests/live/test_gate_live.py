@@ -313,9 +313,10 @@ def test_the_audit_says_what_it_rests_on(audit):
 
 
 def test_the_scan_goes_through_without_a_mishap(gate):
-    said, *hints = gate.err.splitlines()
+    said, *others = gate.err.splitlines()
     assert said.startswith("about to probe 720,885 ports of 11 addresses, ")
-    assert all("--method syn" in hint for hint in hints)
+    progress = re.compile(r"after \d+:\d\d:\d\d: [\d,]+ of 720,885 ports, ")  # of a machine too busy to end sooner
+    assert all("--method syn" in line or progress.match(line) for line in others)
 
 
 # -- the reports ---------------------------------------------------------------------------------------------------
