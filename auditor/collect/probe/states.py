@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
-from auditor.model.ports import PortSet
+from auditor.model.ports import NO_PORTS, PortSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +19,14 @@ def where(states: bytearray, code: int) -> list[int]:
 
 def ports_with(states: bytes | bytearray, code: int) -> PortSet:
     """The TCP ports in this state."""
-    runs = re.finditer(re.escape(bytes([code])) + b"+", states)
-    return PortSet.from_bounds(tuple(bound for run in runs for bound in run.span()))
+    if code not in states:  # so it is with most codes and most hosts, and this is quick
+        return NO_PORTS
+    return PortSet.from_bounds(tuple(bound for run in _runs(code).finditer(states) for bound in run.span()))
+
+
+@cache
+def _runs(code: int) -> re.Pattern[bytes]:
+    return re.compile(re.escape(bytes([code])) + b"+")
 
 
 def numbers(ports: PortSet) -> Iterator[int]:

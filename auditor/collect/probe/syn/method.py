@@ -38,6 +38,7 @@ _UNHEARD: Final = 5
 _PASSES: Final = 16
 """Source ports for passes over a host; the others are for single probes, as of canaries."""
 _SHORTAGE: Final = frozenset({EAGAIN, ENOBUFS, ENOMEM})
+_UNASKED_BYTE, _SILENT_BYTE = bytes([UNASKED]), bytes([SILENT])
 _SINGLY: Final = frozenset({"canary", "check", "confirm"})
 
 
@@ -445,10 +446,16 @@ class Syn:
             self._window.bound(max(_FIRST_WINDOW, self._window.limit // 2))
 
     def _give_up(self, burst: _Burst, now: float) -> None:
-        chunk = burst.flight.chunk
+        chunk, low, high = burst.flight.chunk, burst.low, burst.high
         codes = chunk.codes
-        silent = [index for index in range(burst.low, burst.high) if not codes[index]]
         if burst.sent <= self._lost_at:
-            silent = [index for index in silent if not self._once_more(burst.flight, index, _UNHEARD, now)]
-        for index in silent:
-            self._settle(chunk, index, SILENT)
+            for index in [index for index in range(low, high) if codes[index] == UNASKED]:
+                if not self._once_more(burst.flight, index, _UNHEARD, now):
+                    self._settle(chunk, index, SILENT)
+            return
+        silent = codes.count(UNASKED, low, high)  # all of them at once, as most ports of a fleet keep silent
+        codes[low:high] = codes[low:high].replace(_UNASKED_BYTE, _SILENT_BYTE)
+        self._flying -= silent
+        chunk.left -= silent
+        if silent and not chunk.left:
+            self._finish(chunk)
