@@ -45,6 +45,12 @@ def subject(of: Finding | HostResult | Unverified) -> str:
     return f"{name} {one_line(of.member)}" if of.member else name
 
 
+def view(row: HostResult) -> str:
+    """Say by what and from where a host was seen: ``probe from internet``, ``sockets``, ``declared``."""
+    kinds = ", ".join(kind.value for kind in row.kinds)
+    return " ".join(filter(None, (kinds, row.vantage and f"from {one_line(row.vantage)}")))
+
+
 def listed(names: Sequence[str], noun: str, width: int | None) -> str:
     """Join names by commas, as many as fit in ``width`` columns (None: all): ``web-1, web-2 and 12 more hosts``."""
     if width is None:

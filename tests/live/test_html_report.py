@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from auditor.model.findings import Status
+from auditor.model.evidence import Kind
+from auditor.model.findings import Status, Verdict
 from auditor.model.ports import Port, PortSet
 from auditor.report.registry import FORMATS, ReportOptions
 from tests.live.browser import Browser, missing
@@ -218,6 +219,27 @@ def test_the_security_policy_refuses_what_is_not_the_report_s_own(browser, page)
         "return fetch('http://127.0.0.1:9/').then(() => 'sent', (error) => error.name + (window.pwned || ''))"
     )
     assert browser.run(script) == "TypeError"
+
+
+def test_each_row_of_the_table_says_what_it_is_and_what_was_seen_there_alone(browser, tmp_path):
+    port = PortSet.parse("6379")
+    rows = [
+        audits.host(verdict=Verdict.VIOLATIONS, vantage="internet", kinds=(Kind.PROBE,), open=port),
+        audits.host(vantage="office", kinds=(Kind.PROBE,), filtered=port),
+        audits.host(verdict=Verdict.VIOLATIONS, kinds=(Kind.SOCKETS,), open=port),
+    ]
+    browser.show(written(tmp_path, audits.audit_of([audits.finding(vantage="internet")], hosts=rows)))
+    said = browser.run(
+        "return [...document.querySelectorAll('.matrix tbody tr')].map((row) =>"
+        " [row.cells[0].innerText, row.cells[1].querySelector('.sr').textContent])"
+    )
+    assert said == [
+        ["web-1 probe from internet", "violation"],
+        ["web-1 probe from office", "filtered"],
+        ["web-1 sockets", "violation"],
+    ]
+    browser.click(".matrix td a")
+    settled(browser, "document.querySelector('li.f').firstElementChild.open")
 
 
 def test_five_thousand_findings_are_filtered_at_once(browser, tmp_path):

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor.model.findings import Status, Verdict
+from auditor.model.findings import Verdict
 from auditor.model.ports import Port, PortSet
+from auditor.report.html.seen import seen_by_row
 
 if TYPE_CHECKING:
     from datetime import date
 
     from auditor.model.findings import Audit, Finding, HostResult, Requirement
+    from auditor.report.html.seen import Seen
 
 _ROWS = 300
 """Ports of a host that get a row each; of a host that answers everywhere the others are told as ranges."""
@@ -36,47 +38,44 @@ class PortRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """One host, or address of a network, as seen from one vantage. ``rest`` is open, too, and has no row."""
+    """One host, or address of a network, as seen from one vantage.
+
+    ``many`` are findings that stand for many ports at once; ``rest`` is open, too, and neither in them nor in a row.
+    """
 
     result: HostResult
     anchor: str
     rows: tuple[PortRow, ...]
+    many: tuple[Finding, ...]
     rest: PortSet
-    violations: int
 
 
 class Sheets:
     """The hosts of an audit with what was found at each."""
 
     def __init__(self, audit: Audit) -> None:
-        self._hosts = audit.hosts
         self._today = audit.finished.date()
-        self._found: dict[tuple[str | None, str | None], list[Finding]] = {}
-        for finding in audit.findings:
-            self._found.setdefault((finding.host, finding.member), []).append(finding)
+        worst: dict[tuple[str, str | None], int] = {}
+        for result in audit.hosts:
+            subject, urgency = (result.host, result.member), _URGENCY[result.verdict]
+            worst[subject] = min(urgency, worst.get(subject, urgency))
+        rows = zip(range(1, len(audit.hosts) + 1), audit.hosts, seen_by_row(audit), strict=True)
+        self.hosts: list[tuple[int, HostResult, Seen]] = sorted(
+            rows, key=lambda entry: worst[entry[1].host, entry[1].member]
+        )
+        """In the order of the page, those that need looking at first; each with its number in the audit."""
 
     def all(self) -> list[Sheet]:
-        """Those that need looking at first, and then in the order of the audit."""
-        return [self._sheet(at, result) for at, result in self.hosts()]
+        """Each host, in the order of the page."""
+        return [self._sheet(*entry) for entry in self.hosts]
 
-    def hosts(self) -> list[tuple[int, HostResult]]:
-        """The hosts in the order of the page, each with its number in the audit."""
-        return sorted(enumerate(self._hosts, 1), key=lambda entry: _URGENCY[entry[1].verdict])
-
-    def findings_of(self, result: HostResult) -> list[Finding]:
-        """All findings of a host from a vantage, or from nowhere in particular."""
-        found = self._found.get((result.host, result.member), [])
-        return [one for one in found if one.vantage == result.vantage or None in (one.vantage, result.vantage)]
-
-    def _sheet(self, at: int, result: HostResult) -> Sheet:
-        found = self.findings_of(result)
-        rows: dict[Port, PortRow] = {}
-        for finding in found:  # worst first: what comes first stays
-            if finding.port is not None:
-                rows.setdefault(finding.port, _of_finding(finding))
+    def _sheet(self, at: int, result: HostResult, seen: Seen) -> Sheet:
+        rows = {port: _of_finding(port, finding) for port, finding in seen.single.items()}
         for held in result.holds:
             rows.setdefault(held.port, _of_held(held, self._today))
         rest = result.open - PortSet.of(*rows)
+        for finding in seen.many:
+            rest -= finding.ports
         if len(rest) + len(rows) <= _ROWS:
             rows |= {port: PortRow(port=port, word="open", state="open") for port in rest}
             rest = PortSet()
@@ -85,15 +84,14 @@ class Sheets:
             result=result,
             anchor=f"h-{at}",
             rows=tuple(ordered[:_ROWS]),
+            many=seen.many,
             rest=rest | PortSet.of(*(row.port for row in ordered[_ROWS:])),
-            violations=sum(finding.status is Status.VIOLATION for finding in found),
         )
 
 
-def _of_finding(finding: Finding) -> PortRow:
-    assert finding.port is not None  # noqa: S101 - the caller has looked
+def _of_finding(port: Port, finding: Finding) -> PortRow:
     return PortRow(
-        port=finding.port,
+        port=port,
         word=finding.status.value,
         state=finding.actual,
         service=finding.service or finding.process,

@@ -1,4 +1,4 @@
-"""Hosts and ports at a glance: a row a host, a column for each port that matters anywhere."""
+"""Hosts and ports at a glance: a row for each view of a host, a column for each port that matters anywhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ WORDS = {
     "note": "!",
     "open": "✓",
     "unverified": "?",
-    "shut": "·",
+    "closed": "·",
+    "filtered": "\u2013",  # an en dash
     "unseen": "",
 }
 """Every kind of cell with its sign."""
@@ -43,7 +44,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One host. ``more`` is how many other ports of it are open."""
+    """One host from one vantage. ``more`` is how many other ports are open there."""
 
     result: HostResult
     anchor: str
@@ -53,7 +54,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """The table. ``left_out`` is how many hosts it has no room for, ``other_ports`` how many ports."""
+    """The table. ``left_out`` is how many rows it has no room for, ``other_ports`` how many ports."""
 
     columns: tuple[Port, ...]
     rows: tuple[Row, ...]
@@ -67,11 +68,12 @@ def exposure(sheets: Sheets) -> Exposure:
 
     Hosts that need looking at stand first; where there are more than the table holds, the last ones are left out.
     """
-    found = [(at, result, sheets.findings_of(result)) for at, result in sheets.hosts()]
+    found = sheets.hosts
     weight: Counter[Port] = Counter()
-    for _, result, findings in found:
-        for port in {one.port for one in findings if one.port and one.status is not Status.NOTE}:
-            weight[port] += _TROUBLE
+    for _, result, seen in found:
+        for port, finding in seen.single.items():
+            if finding.status is not Status.NOTE:
+                weight[port] += _TROUBLE
         weight.update(_some(result.open))
     chosen = sorted(sorted(weight, key=lambda port: (-weight[port], port))[:_COLUMNS])
     found = [entry for entry in found if not entry[1].members]
@@ -83,10 +85,10 @@ def exposure(sheets: Sheets) -> Exposure:
             Row(
                 result=result,
                 anchor=f"h-{at}",
-                cells=tuple(_cells(result, findings, chosen)),
+                cells=tuple(_cell(result, seen.at(port), port) for port in chosen),
                 more=len(result.open - columns),
             )
-            for at, result, findings in shown
+            for at, result, seen in shown
         ),
         left_out=len(found) - len(shown),
         other_ports=len(weight) - len(chosen),
@@ -100,21 +102,17 @@ def _some(ports: PortSet) -> list[Port]:
     return list(islice(ports, _EACH))
 
 
-def _cells(result: HostResult, findings: list[Finding], columns: list[Port]) -> list[Cell]:
-    at: dict[Port, Finding] = {}
-    for finding in findings:
-        if finding.port is not None:
-            at.setdefault(finding.port, finding)
-    return [_cell(result, at.get(port), port) for port in columns]
-
-
 def _cell(result: HostResult, finding: Finding | None, port: Port) -> Cell:
     if finding is not None:
         return Cell(finding.status.value, anchor(finding))
-    if port in result.open:
+    doubtful = port in result.unverified
+    if port in result.open and (not doubtful or any(held.port == port for held in result.holds)):
         return Cell("open")
-    if port in result.closed or port in result.filtered:
-        return Cell("shut")
+    if doubtful:
+        return Cell("unverified")
+    if port in result.filtered:
+        return Cell("filtered")
+    if port in result.closed:
+        return Cell("closed")
     # What was asked and is settled by nothing is not known, also where the policy would take either answer.
-    doubtful = port in result.unverified or port in result.open_filtered or port in result.asked
-    return Cell("unverified" if doubtful else "unseen")
+    return Cell("unverified" if port in result.open_filtered or port in result.asked else "unseen")
