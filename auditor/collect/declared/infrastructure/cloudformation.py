@@ -95,9 +95,10 @@ class _Stack:
     def _unread(self, *, told: bool) -> Iterator[Subject]:
         """Yield what may open ports and is not read. ``told``: the template says otherwise who may come in."""
         for name, resource in self._resources.items():
-            kind = str(resource.get("Type"))
-            if self._made[name] is not False and is_unread_in_template(kind, told=told):
-                yield self._subject(name, [], [doubt_about(name, shown(kind))])
+            kind, properties = str(resource.get("Type")), resource.get("Properties")
+            if self._made[name] is not False and is_unread_in_template(kind, properties, told=told):
+                place = self._document.location(("Resources", name))
+                yield self._subject(name, [], [doubt_about(name, shown(kind), place)])
 
     def _transforms(self) -> Iterator[str]:
         """Yield the macros of the whole template that may make anything."""

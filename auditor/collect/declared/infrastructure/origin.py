@@ -65,6 +65,10 @@ class Origins:
         place = written or self._document.location((*path, *(literal[0] if literal else ())))
         return replace(rule, location=place)
 
+    def place(self, resource: Resource) -> Location:
+        """Return where the block of a resource is written, or else where the plan has it."""
+        return self._written(resource, None, None) or self._document.location(resource.path)
+
     def mentions(self, resource: Resource, word: str) -> bool | None:
         """Whether the block of a resource beside the plan says a word; None: it is not there."""
         folder = self._module_folder(resource)

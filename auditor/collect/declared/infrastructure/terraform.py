@@ -40,7 +40,7 @@ def parse(source: SourceText) -> Iterator[Observation]:
         *AzureGroups(plan, references, origins).subjects(),
     ]
     subjects += list(balancers(plan, references))
-    subjects += list(unread(plan, told=bool(subjects)))
+    subjects += list(unread(plan, origins, told=bool(subjects)))
     if plan.doubts:
         subjects.append(Subject(name="plan", doubts=plan.doubts))
     for subject in subjects:

@@ -1,109 +1,102 @@
-"""What opens ports in plans and templates and is not read: known by its type, and left *unverified* by its name.
+"""What opens ports in plans and templates and is not read: left *unverified*, by its name and its place.
 
-This table is the one place that lists it. A firewall passed over in silence would look like one that lets nobody in.
+A firewall passed over in silence would look like one that lets nobody in. Which types these are is told by their words
+and by the tables in :mod:`.openers`; a type that has none of either is doubted where its block names everyone.
 """
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import re
 from typing import TYPE_CHECKING, Any
 
-from auditor.collect.declared.infrastructure.access import UNKNOWN
+from auditor.collect.declared.infrastructure.access import UNKNOWN, Access
+from auditor.collect.declared.infrastructure.listening import listened_on
+from auditor.collect.declared.infrastructure.openers import (
+    PRIVATE,
+    TELLING,
+    as_terraform,
+    is_any,
+    is_azure_opener,
+    is_narrowing,
+    is_opener,
+    is_opener_of_template,
+    is_settled,
+)
 from auditor.collect.declared.infrastructure.subject import Subject
+from auditor.model.ports import NO_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from auditor.collect.declared.infrastructure.origin import Origins
     from auditor.collect.declared.infrastructure.plan import Plan, Resource
+    from auditor.model.location import Location
 
-READ = (
-    "aws_security_group", "aws_default_security_group", "aws_security_group_rule", "aws_vpc_security_group_*",
-    "google_compute_firewall", "azurerm_network_security_group", "azurerm_network_security_rule",
-    "azurerm_*_security_group_association",
-)  # fmt: skip
-"""What the readers of each cloud take; patterns of :mod:`fnmatch`, as all here."""
-_WORKLOADS = (
-    "kubernetes_pod*", "kubernetes_deployment*", "kubernetes_daemon*", "kubernetes_stateful_set*",
-    "kubernetes_replication_controller*", "kubernetes_job*", "kubernetes_cron_job*",
-)  # fmt: skip
-_HOST_NETWORK: dict[str, set[str] | None] = {"host_port": None, "host_network": None}
-TELLING: tuple[tuple[tuple[str, ...], dict[str, set[str] | None]], ...] = (
-    (_WORKLOADS, _HOST_NETWORK),
-    (("kubernetes_service", "kubernetes_service_v1"), {"type": {"NodePort", "LoadBalancer"}, "external_ips": None}),
-    (("google_sql_database_instance",), {"authorized_networks": None}),
-    (("docker_container",), {"ports": None, "publish_all_ports": None, "network_mode": {"host"}}),
-)
-"""Types that publish only if one of these attributes is set, at any depth; or set to one of these values."""
-OPENERS = (
-    # Firewalls of clouds that are read otherwise.
-    "google_compute_firewall_policy*", "google_compute_*network_firewall_policy*", "google_compute_*forwarding_rule",
-    "google_sql_database_instance",
-    "azurerm_firewall*", "azurerm_*_firewall_rule", "azurerm_container_group", "azurerm_network_manager_admin_rule*",
-    "aws_networkfirewall_*", "aws_lightsail_instance*", "aws_globalaccelerator_*listener",
-    "aws_db_security_group", "aws_elasticache_security_group", "aws_redshift_security_group",
-    # Other clouds and virtual machines: each provider has its own word for it.
-    "*_firewall", "*_firewall_v[0-9]", "*_firewall_rule*", "*_firewall_policy*", "*_firewall_options*",
-    "*_firewall_ip_range", "*_secgroup_rule*", "openstack_compute_secgroup_v2", "*_security_group",
-    "*_security_group_v[0-9]", "*_security_group_rule*", "*_security_group_inbound*", "*_security_list",
-    "*_network_acl*",
-    "*_network_security_group", "*_network_security_group_security_rule", "*_security_rule", "*_nsg_rule*",
-    "*_port_forward*", "*_ingress_rule*", "routeros_*nat", "scaleway_instance_security_group*", "*_access_group_rule*",
-    # Containers and clusters, which publish ports of their own.
-    "docker_container", "docker_service", "kubernetes_service", "kubernetes_service_v1", "kubernetes_ingress*",
-    "kubernetes_manifest", "kubectl_manifest", "helm_release", "nomad_job", *_WORKLOADS,
-)  # fmt: skip
-NARROWING = ("aws_network_acl*", "aws_default_network_acl", "aws_network_acl_rule", "AWS::EC2::NetworkAclEntry")
-"""Lets nobody in that a security group keeps out: a matter of doubt only where nothing else tells who may come in."""
-HARMLESS = (
-    "*_waf*", "*_web_application_firewall_policy", "aws_networkfirewall_logging_configuration",
-    "aws_networkfirewall_resource_policy", "aws_networkfirewall_tls_inspection_configuration",
-    "azurerm_application_security_group", "azurerm_firewall_policy", "google_compute_firewall_policy",
-    "google_compute_network_firewall_policy", "google_compute_region_network_firewall_policy",
-    "cloudflare_firewall_rule", "*_subnet_group", "aws_route53_resolver_firewall_*",
-    "azurerm_firewall_application_rule_collection",
-)  # fmt: skip
-"""Of the same words, and lets nobody in by itself: it looks into traffic, or names what others let in."""
-TEMPLATE_OPENERS = (
-    "AWS::NetworkFirewall::*", "AWS::Lightsail::Instance", "AWS::GlobalAccelerator::Listener",
-    "AWS::RDS::DBSecurityGroup*", "AWS::ElastiCache::SecurityGroup*", "AWS::Redshift::ClusterSecurityGroup*",
-    "AWS::CloudFormation::Stack", "AWS::CloudFormation::Macro", "AWS::ServerlessRepo::Application",
-    "AWS::Serverless::Application",
-)  # fmt: skip
 _OUTWARD = {"egress", "out", "outbound"}
-_DEEPEST = 30
 _REFUSING = {"deny", "drop", "reject", "block", "goto_next"}
+_DEEPEST = 30
+_EVERYONE = {"0.0.0.0/0", "::/0"}
+_ELSEWHERE = re.compile(
+    r"egress|outbound|dest|dst|target|route|hop|remote|peer|snat|prefix|tags|description|triggers|policy|value|input"
+    r"|output|name|user_data|metadata|labels|annotations|environment|content|template|vars"
+)
+"""Keys under which a network is not who gets in."""
+_NO_ENTRANCE = re.compile(
+    r"route|vpn|gateway|ip_?set|prefix_list|address_(group|list|book|map)|_ssm_|secret|^(null|random|local|time|tls)_"
+    r"|^terraform_data$|policy$|iam|subnet|_nat$"
+)
+"""Types whose networks are ways and names, not entrances, or just data."""
 
 
-def is_unread(kind: str) -> bool:
-    """Whether a type of Terraform's may open ports, and nothing here reads it."""
-    return not _is_any(kind, (*READ, *HARMLESS, *NARROWING)) and _is_any(kind, OPENERS)
-
-
-def is_unread_in_template(kind: str, *, told: bool) -> bool:
-    """Whether a type of CloudFormation's may open ports, and nothing here reads it; ``told`` as for :func:`unread`."""
-    if kind == "AWS::NetworkFirewall::LoggingConfiguration":
-        return False
-    return _is_any(kind, TEMPLATE_OPENERS if told else (*TEMPLATE_OPENERS, *NARROWING))
-
-
-def unread(plan: Plan, *, told: bool) -> Iterator[Subject]:
+def unread(plan: Plan, origins: Origins, *, told: bool) -> Iterator[Subject]:
     """Yield what opens ports and is not read, all instances of a block as one.
 
     ``told`` says whether anything else of the plan tells who may come in.
     """
     blocks: dict[str, list[Resource]] = {}
     for one in plan.resources:
-        narrows = not told and _is_any(one.type, NARROWING)
-        if not one.data and (narrows or is_unread(one.type)) and _may_open(one):
+        if not one.data and _is_doubtful(one, told=told):
             blocks.setdefault(one.plain, []).append(one)
     for plain, instances in blocks.items():
+        kind = instances[0].type
         names = dict.fromkeys(name for one in instances for name in _names(one))
-        yield Subject(name=plain, names=tuple(names), doubts=[doubt_about(plain, instances[0].type)])
+        doubt = doubt_about(plain, kind, origins.place(instances[0]))
+        spans = [listened_on(kind, one.values) for one in instances]
+        ports = NO_PORTS
+        for span in spans:
+            ports |= span or NO_PORTS
+        if all(spans):
+            yield Subject(name=plain, names=tuple(names), rules=[Access(ports=ports, vague=True, doubts=(doubt,))])
+        else:
+            yield Subject(name=plain, names=tuple(names), doubts=[doubt])
 
 
-def doubt_about(name: str, kind: str) -> str:
-    """Say why nobody knows what it opens."""
-    return f"{name}: what {kind} opens is not read"
+def is_unread_in_template(kind: str, properties: Any, *, told: bool) -> bool:
+    """Whether a resource of CloudFormation's may open ports, and nothing here reads it; ``told`` as for :func:`unread`.
+
+    ``properties`` are its own, as they are written.
+    """
+    if is_narrowing(kind):
+        return not told
+    if is_opener_of_template(kind):
+        return _may_publish(kind, properties)
+    return kind.startswith("AWS::") and not is_settled(kind) and _names_everyone(as_terraform(kind), properties)
+
+
+def doubt_about(name: str, kind: str, place: Location | None) -> str:
+    """Say why nobody knows what it opens, and where that is written."""
+    doubt = f"{name}: what {kind} opens is not read"
+    return f"{place.file}:{place.line}: {doubt}" if place is not None and place.line else doubt
+
+
+def _is_doubtful(one: Resource, *, told: bool) -> bool:
+    if is_narrowing(one.type):
+        return not told and _may_open(one)
+    if one.type.startswith("azapi_"):
+        return one.get("type") is UNKNOWN or is_azure_opener(str(one.get("type")))
+    if is_opener(one.type):
+        return _may_open(one) and _may_publish(one.type, one.values)
+    return not is_settled(one.type) and _names_everyone(one.type, one.values)
 
 
 def _names(one: Resource) -> Iterable[str]:
@@ -115,14 +108,20 @@ def _names(one: Resource) -> Iterable[str]:
 
 
 def _may_open(one: Resource) -> bool:
-    """Whether nothing in its own block says that it lets nobody in: outward, refusing, switched off, not published."""
+    """Whether nothing in its own block says that it lets nobody in: outward, refusing, switched off."""
     directions = {str(one.get(key)).lower() for key in ("direction", "type", "rule_direction")}
     actions = {str(one.get(key)).lower() for key in ("action", "rule_action", "access")}
     if directions & _OUTWARD or actions & _REFUSING or one.values.get("egress") is True:
         return False
-    if "rule" in one.type and (one.values.get("disabled") is True or one.values.get("enabled") is False):
-        return False  # a firewall that is switched off lets everyone in
-    return all(_says(one.values, keys, 0) for kinds, keys in TELLING if _is_any(one.type, kinds))
+    # A firewall that is switched off lets everyone in; a rule that is, nobody.
+    return "rule" not in one.type or not (one.values.get("disabled") is True or one.values.get("enabled") is False)
+
+
+def _may_publish(kind: str, values: Any) -> bool:
+    """Whether a block says what types of its kind must say to publish, and not what makes them private."""
+    if not all(_says(values, keys, 0) for kinds, keys in TELLING if is_any(kind, kinds)):
+        return False
+    return not any(set(_all(values, key, 0)) & private for kinds, key, private in PRIVATE if is_any(kind, kinds))
 
 
 def _says(value: Any, keys: dict[str, set[str] | None], depth: int) -> bool:
@@ -143,5 +142,32 @@ def _says(value: Any, keys: dict[str, set[str] | None], depth: int) -> bool:
     return False
 
 
-def _is_any(kind: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(kind, pattern) for pattern in patterns)
+def _all(value: Any, wanted: str, depth: int) -> Iterator[str]:
+    """Yield what a key is set to, at whatever depth; ``false`` in quotes is the same as without."""
+    for key, inner in _children(value, depth):
+        if key == wanted and inner is not UNKNOWN and not isinstance(inner, list | dict):
+            yield str(inner).capitalize() if str(inner).lower() in {"true", "false"} else str(inner)
+        yield from _all(inner, wanted, depth + 1)
+
+
+def _names_everyone(kind: str, values: Any) -> bool:
+    return _NO_ENTRANCE.search(kind) is None and _holds_everyone(values, 0)
+
+
+def _holds_everyone(value: Any, depth: int) -> bool:
+    """Whether a value names all addresses as those who get in."""
+    if isinstance(value, str):
+        return value.strip() in _EVERYONE
+    return any(
+        _holds_everyone(inner, depth + 1)
+        for key, inner in _children(value, depth)
+        if not (isinstance(key, str) and _ELSEWHERE.search(key.lower()))
+    )
+
+
+def _children(value: Any, depth: int) -> Iterable[tuple[Any, Any]]:
+    if depth > _DEEPEST:
+        return ()
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()

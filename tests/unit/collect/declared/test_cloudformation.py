@@ -212,17 +212,30 @@ Resources:
         ("AWS::NetworkFirewall::RuleGroup", "{}"),
         ("AWS::Lightsail::Instance", "{}"),
         ("AWS::RDS::DBSecurityGroup", "{}"),
+        ("AWS::EKS::Cluster", "{}"),
+        ("AWS::EKS::Cluster", "{ResourcesVpcConfig: {EndpointPublicAccess: true}}"),
+        ("AWS::EKS::Nodegroup", "{RemoteAccess: {Ec2SshKey: ops}}"),
+        ("AWS::Transfer::Server", "{}"),
+        ("AWS::GameLift::Fleet", "{EC2InboundPermissions: [{IpRange: 0.0.0.0/0, FromPort: 22}]}"),
+        ("AWS::GlobalAccelerator::Listener", "{}"),
+        ("AWS::VpcLattice::Listener", "{}"),
+        ("AWS::EC2::ClientVpnEndpoint", "{}"),
+        ("AWS::MediaLive::InputSecurityGroup", "{}"),
+        ("AWS::Redshift::ClusterSecurityGroupIngress", "{}"),
+        ("AWS::Unheard::Of", "{AllowedCidrs: [0.0.0.0/0]}"),
     ],
 )
 def test_what_may_open_ports_and_is_not_read_is_unverified_by_its_name(tmp_path, kind, properties):
     (seen,) = read(tmp_path, f"Resources:\n  Edge: {{Type: '{kind}', Properties: {properties}}}\n")
-    assert (seen.host, doubts(seen)) == ("Edge", [("", f"Edge: what {kind} opens is not read")])
+    reason = f"{tmp_path}/template.yaml:2: Edge: what {kind} opens is not read"
+    assert (seen.host, doubts(seen)) == ("Edge", [("", reason)])
 
 
 def test_a_network_acl_alone_is_unverified_and_beside_a_group_it_only_narrows(tmp_path):
     acl = "  Acl: {Type: 'AWS::EC2::NetworkAclEntry', Properties: {RuleAction: allow}}\n"
     (seen,) = read(tmp_path, f"Resources:\n{acl}")
-    assert doubts(seen) == [("", "Acl: what AWS::EC2::NetworkAclEntry opens is not read")]
+    reason = f"{tmp_path}/template.yaml:2: Acl: what AWS::EC2::NetworkAclEntry opens is not read"
+    assert doubts(seen) == [("", reason)]
     assert doubts(web(tmp_path, "{IpProtocol: tcp, FromPort: 1, ToPort: 1, CidrIp: 10.0.0.0/8}", more=acl)) == []
 
 
@@ -265,3 +278,25 @@ def test_listed_security_groups_are_read_by_id_and_name(tmp_path):
         ("22/tcp", "members of sg-2"),
     ]
     assert doubts(seen) == [("22/tcp", "sg-1 (web): what is in the prefix list pl-1 is not in the listing")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        ("AWS::EKS::Cluster", "{ResourcesVpcConfig: {EndpointPublicAccess: false}}"),
+        ("AWS::EKS::Nodegroup", "{}"),
+        ("AWS::Transfer::Server", "{EndpointType: VPC}"),
+        ("AWS::ElasticLoadBalancingV2::ListenerRule", "{Priority: 1}"),
+        ("AWS::ElasticLoadBalancingV2::ListenerCertificate", "{}"),
+        ("AWS::EC2::Route", "{DestinationCidrBlock: 0.0.0.0/0}"),
+        ("AWS::EC2::SecurityGroupEgress", "{CidrIp: 0.0.0.0/0}"),
+        ("AWS::EC2::PrefixList", "{Entries: [{Cidr: 0.0.0.0/0}]}"),
+        ("AWS::WAFv2::IPSet", "{Addresses: [0.0.0.0/0]}"),
+        ("AWS::NetworkFirewall::LoggingConfiguration", "{}"),
+        ("AWS::Route53Resolver::FirewallRuleGroup", "{}"),
+        ("AWS::IAM::ManagedPolicy", "{PolicyDocument: {Condition: {IpAddress: {'aws:SourceIp': 0.0.0.0/0}}}}"),
+    ],
+)
+def test_what_lets_nobody_in_by_itself_is_not_doubted(tmp_path, kind, properties):
+    seen = read(tmp_path, f"Resources:\n  Edge: {{Type: '{kind}', Properties: {properties}}}\n")
+    assert [doubts(one) for one in seen if one.unknown] == []
