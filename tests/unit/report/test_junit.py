@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 import subprocess
@@ -67,7 +68,7 @@ def test_class_names_have_three_parts_at_most_as_jenkins_splits_at_dots(audit):
 def test_libxml_finds_nothing_to_say():
     xmllint = shutil.which("xmllint")
     if not xmllint:
-        pytest.skip("xmllint is not installed here")
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("xmllint is not installed here")
     subprocess.run([xmllint, "--noout", "-"], input=render(audits.fixed_audit(), DEFAULTS), check=True)
 
 
