@@ -190,7 +190,10 @@ def test_a_limit_on_connections_that_spares_what_the_policy_names_leaves_the_res
                   "tcp flags & (syn|ack) == syn limit rate over 500/second burst 100 packets drop")  # fmt: skip
     one = look("192.0.2.10", ask="1-40000", first="22,80,443", rate=20_000)["192.0.2.10"]
     hidden = PortSet.parse("33333")
-    assert hidden <= one.open | next(unknown.ports for unknown in one.unknown)
+    seen = one.open  # on a busy machine the scan may be so slow that the limit is hardly met
+    for unknown in one.unknown:
+        seen |= unknown.ports
+    assert hidden <= seen
     assert one.open - hidden == PortSet.parse("22,80,443")
 
 
