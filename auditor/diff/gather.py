@@ -17,13 +17,15 @@ from auditor.model.network import LOOPBACK, parse_address
 from auditor.model.observed import UnknownHost
 from auditor.model.policy import LOCAL
 from auditor.model.ports import NO_PORTS, PortSet
+from auditor.model.reach import declared_reach, joined, probe_reach, socket_reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from auditor.diff.attribute import Attribution
-    from auditor.model.evidence import Evidence, Observation, Origin
+    from auditor.model.evidence import Evidence, Observation, Origin, Socket
     from auditor.model.policy import Host, Policy
+    from auditor.model.reach import Reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +194,7 @@ class Gathered:
             sources=(source,),
             opening=opening,
             unknown=unknown,
+            reach=joined(_reach(observation)),
         )
         if (known := self.unknown.get((name, vantage))) is not None:
             sources = known.sources if source in known.sources else (*known.sources, source)
@@ -201,6 +204,7 @@ class Gathered:
                 sources=sources,
                 opening=known.opening or opening,
                 unknown=(*known.unknown, *unknown),
+                reach=joined((*known.reach, *fresh.reach)),
             )
         self.unknown[name, vantage] = fresh
 
@@ -251,14 +255,24 @@ def _is_elsewhere(observation: Observation | None) -> bool:
 def shown_open(observation: Observation) -> PortSet:
     """What an observation of any kind shows open to others."""
     found = observation.open
-    reachable = [
-        one.port for one in observation.sockets if one.scope is Scope.NETWORK and one.netns is None and not one.client
-    ]
+    reachable = [one.port for one in observation.sockets if _is_shown(one)]
     if reachable:
         found |= PortSet.of(*reachable)
     if observation.openings:
         found |= PortSet(bounds for opening in observation.openings for bounds in opening.ports.ranges())
     return found or NO_PORTS
+
+
+def _reach(observation: Observation) -> Iterator[Reach]:
+    """How far what :func:`shown_open` tells of reaches."""
+    if observation.open:
+        yield probe_reach(observation.open, observation.address)
+    yield from (socket_reach(one) for one in observation.sockets if _is_shown(one))
+    yield from (declared_reach(opening, opening.ports) for opening in observation.openings)
+
+
+def _is_shown(one: Socket) -> bool:
+    return one.scope is Scope.NETWORK and one.netns is None and not one.client
 
 
 def _by_address(text: str) -> tuple[int, int, str]:

@@ -1,9 +1,10 @@
 """An audit held against an earlier one: what is new, what persists, what is fixed. Only what is new fails the gate.
 
-Findings are the same if their fingerprints are, and those that stand for several ports tell of none that is new. What
-a file publishes and what a vantage sees are two findings here: whoever the file names, the vantage may be new.
-A violation of the baseline that is not found any more is fixed only if somebody looked again: no evidence is never a
-pass.
+Findings are the same if their fingerprints are. One that is worse is new all the same: at other ports or addresses, to
+more sources, told by another kind of evidence, with another service behind it. The baseline excuses what it tells of,
+and nothing that it does not. What a file publishes and what a vantage sees are two findings here: whoever the file
+names, the vantage may be new. A violation of the baseline that is not found any more is fixed only if somebody looked
+again: no evidence is never a pass.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from typing import TYPE_CHECKING
 from auditor.errors import UsageError
 from auditor.findings.catalogue import UNKNOWN_HOST
 from auditor.findings.conclude import exit_code_of
+from auditor.findings.growth import how_grown
 from auditor.findings.rows import verdict_of
 from auditor.model.evidence import Kind
 from auditor.model.findings import Baseline, Novelty, Status, Verdict
-from auditor.model.ports import NO_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from auditor.model.findings import Audit, Finding, HostResult, Unverified
-    from auditor.model.ports import PortSet
 
 
 def held_against(audit: Audit, earlier: Audit, *, source: str, sha256: str | None = None) -> Audit:
@@ -39,7 +40,7 @@ def held_against(audit: Audit, earlier: Audit, *, source: str, sha256: str | Non
         )
     known = _Index(found for found in earlier.findings if _counts(found))
     present = _Index(audit.findings)
-    findings = tuple(_told(found, known) for found in audit.findings)
+    findings = tuple(_told(found, known, earlier.finished) for found in audit.findings)
     looked = _Looked(audit, earlier)
     gone = [found for found in earlier.findings if _counts(found) and not present.has(found)]
     verdict = verdict_of(findings, audit.unverified)
@@ -66,28 +67,31 @@ def _counts(earlier: Finding) -> bool:
 
 
 class _Index:
-    """Findings by fingerprint, with the ports of those that stand for several."""
+    """Findings by fingerprint."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
-        self._ports: dict[str, PortSet] = {}
+        self._found: dict[str, list[Finding]] = {}
         for found in findings:
-            self._ports[found.fingerprint] = self._ports.get(found.fingerprint, NO_PORTS) | found.ports
+            self._found.setdefault(found.fingerprint, []).append(found)
 
     def has(self, found: Finding) -> bool:
-        """Whether a finding of the same identity is there, whatever its ports are."""
-        return found.fingerprint in self._ports
+        """Whether a finding of the same identity is there, however far it reaches."""
+        return found.fingerprint in self._found
 
-    def covers(self, found: Finding) -> bool:
-        """Whether one is there that tells of all its ports: a flood or an unknown host may have grown."""
-        return self.has(found) and found.ports <= self._ports[found.fingerprint]
+    def like(self, found: Finding) -> list[Finding]:
+        """Those of the same identity: one, in an audit that nobody has edited."""
+        return self._found.get(found.fingerprint, [])
 
 
-def _told(found: Finding, known: _Index) -> Finding:
+def _told(found: Finding, known: _Index, known_at: datetime) -> Finding:
     if found.status is Status.EXCEPTED:
         return found
-    if not known.covers(found):
+    if not (earlier := known.like(found)):
         return replace(found, novelty=Novelty.NEW)
-    return replace(found, novelty=Novelty.PERSISTING, status=Status.NOTE)
+    if worse := how_grown(found, earlier):
+        return replace(found, novelty=Novelty.NEW, grown=worse)
+    since = min(one.first_seen or known_at for one in earlier)
+    return replace(found, novelty=Novelty.PERSISTING, status=Status.NOTE, first_seen=since)
 
 
 def _row(row: HostResult, failing: set[tuple[str | None, str | None, str | None]]) -> HostResult:

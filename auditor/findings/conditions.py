@@ -14,9 +14,10 @@ from auditor.findings.catalogue import TOO_WIDE, UNEXPECTED_PROCESS, UNEXPECTED_
 from auditor.findings.making import plain
 from auditor.findings.services import satisfies, spoken
 from auditor.model.expectation import Effect
-from auditor.model.network import EVERYWHERE, LOOPBACK, NetworkSet, parse_address
+from auditor.model.network import LOOPBACK, NetworkSet, parse_address
 from auditor.model.policy import LOCAL
 from auditor.model.ports import NO_PORTS, PortSet
+from auditor.model.reach import bound_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,20 +218,6 @@ def _bind(view: View, port: Port, sockets: tuple[Socket, ...], bind: NetworkSet,
             condition="bind", says=Says.FAILS, check=TOO_WIDE, expected=expected, actual=f"reachable at {seen}"
         )
     return Outcome(condition="bind", says=Says.NOT_ASSESSED)
-
-
-def bound_to(socket: Socket) -> NetworkSet:
-    """Return the addresses that a socket listens on; what cannot be read counts as all of them."""
-    text = socket.address.strip("[]").partition("%")[0]
-    try:
-        address = parse_address(text)
-    except ValueError:
-        address = None
-    if socket.interface == "lo" or (address is not None and address in LOOPBACK):
-        return LOOPBACK if address is None or address.is_unspecified else NetworkSet.of(address)
-    if address is None or address.is_unspecified:
-        return EVERYWHERE
-    return NetworkSet.of(address)
 
 
 def _beyond_loopback(view: View, port: Port) -> str | None:

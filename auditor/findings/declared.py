@@ -13,12 +13,12 @@ from operator import and_, or_
 from typing import TYPE_CHECKING
 
 from auditor.findings.declared_drafts import (
-    IPV4,
     Place,
     bound_too_wide,
     forbidden,
     is_everyone,
     preposition,
+    reaching,
     too_wide,
     unexpected,
 )
@@ -27,7 +27,7 @@ from auditor.findings.parts import parts_of
 from auditor.model.evidence import Way
 from auditor.model.network import EVERYWHERE, LOOPBACK, NOWHERE, NetworkSet
 from auditor.model.observed import Gap
-from auditor.model.policy import LOCAL, AddressKind
+from auditor.model.policy import LOCAL
 from auditor.model.ports import NO_PORTS, PortSet
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from auditor.findings.making import Draft
     from auditor.findings.parts import Part
-    from auditor.model.evidence import Opening
     from auditor.model.expectation import Expecting
     from auditor.model.observed import Declared
     from auditor.model.policy import Host, Policy
@@ -83,7 +82,7 @@ class OpeningJudge:
             return self._judge_local(host, part, source)
         if opening.group is not None and opening.sources is None:
             return _judge_unplaced(host, part, source, places)
-        sources = _reaching(host, opening)
+        sources = reaching(host, opening)
         return self._judge_reached(host, part, source, sources, places) if sources else None
 
     def _judge_reached(
@@ -177,20 +176,6 @@ def _covered(sources: NetworkSet, permits: Sequence[Place]) -> bool:
     for place in permits:
         left -= place.networks or NOWHERE
     return not left
-
-
-def _reaching(host: Host, opening: Opening) -> NetworkSet:
-    """Return the sources that can reach the opening at all: IPv6 ones have no way to a host that has IPv4 alone."""
-    sources = EVERYWHERE if opening.sources is None else opening.sources
-    if any(address.kind is AddressKind.NAME for address in host.addresses):
-        addresses = EVERYWHERE
-    else:
-        addresses = host.networks or EVERYWHERE
-    if opening.bind:
-        addresses = opening.bind
-    if addresses <= IPV4:
-        return sources & IPV4
-    return sources - IPV4 if addresses.isdisjoint(IPV4) else sources
 
 
 def _everywhere(sets: Iterable[PortSet]) -> PortSet:

@@ -11,7 +11,9 @@ from auditor.findings.making import Draft, expired_at, live_exception, plain
 from auditor.findings.views import denying, named
 from auditor.model.evidence import Way
 from auditor.model.network import EVERYWHERE, LOOPBACK, NOWHERE, NetworkSet
+from auditor.model.policy import AddressKind
 from auditor.model.ports import NO_PORTS
+from auditor.model.reach import declared_reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,6 +131,7 @@ def _draft(
         exception=lifting[0] if all(lifting) else None,
         expired=tuple(dict.fromkeys(item.exception for item in expired if item.exception)),
         evidence=(source,),
+        reach=(declared_reach(opening, part.ports, reaching(host, opening) or EVERYWHERE),),
     )
 
 
@@ -147,6 +150,20 @@ def whom(opening: Opening) -> str:
     if opening.sources is None or is_everyone(opening.sources):
         return f"{to} everyone"
     return f"{to} {_shown(opening.sources)}"
+
+
+def reaching(host: Host, opening: Opening) -> NetworkSet:
+    """Return the sources that can reach the opening at all: IPv6 ones have no way to a host that has IPv4 alone."""
+    sources = EVERYWHERE if opening.sources is None else opening.sources
+    if any(address.kind is AddressKind.NAME for address in host.addresses):
+        addresses = EVERYWHERE
+    else:
+        addresses = host.networks or EVERYWHERE
+    if opening.bind:
+        addresses = opening.bind
+    if addresses <= IPV4:
+        return sources & IPV4
+    return sources - IPV4 if addresses.isdisjoint(IPV4) else sources
 
 
 def preposition(way: Way) -> str:

@@ -9,6 +9,7 @@ from auditor.findings.catalogue import CHECKS
 from auditor.model.expectation import Effect
 from auditor.model.findings import Finding, LiftedBy, Status
 from auditor.model.ports import NO_PORTS, PortSet
+from auditor.model.reach import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from auditor.model.location import Location
     from auditor.model.policy import Policy, PolicyException, Rule, Severity
     from auditor.model.ports import Port
+    from auditor.model.reach import Reach
 
 _LONGEST = 80
 _SEPARATOR = "\x1f"
@@ -51,6 +53,7 @@ class Draft:
     process: str | None = None
     evidence: tuple[str, ...] = ()
     owner: str | None = None
+    reach: tuple[Reach, ...] = ()
 
 
 def finished(draft: Draft, policy: Policy) -> Finding:
@@ -82,6 +85,7 @@ def finished(draft: Draft, policy: Policy) -> Finding:
         rule=rule.id if rule else None,
         owner=rule.owner if rule else draft.owner,
         evidence=draft.evidence,
+        reach=joined(draft.reach),
         fingerprint=fingerprint(
             draft.check,
             policy.name,
@@ -168,4 +172,5 @@ def _joined(first: Finding, second: Finding) -> Finding:
         service=first.service or second.service,
         process=first.process or second.process,
         evidence=tuple(dict.fromkeys((*first.evidence, *second.evidence))),
+        reach=joined((*first.reach, *second.reach)),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.findings.making import Draft, expired_at, listed, live_exception, plain
+from auditor.model.ports import PortSet
+from auditor.model.reach import probe_reach, socket_reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
     from auditor.model.location import Location
     from auditor.model.observed import AtAddress, View
     from auditor.model.policy import Host, PolicyException, Rule
-    from auditor.model.ports import Port, PortSet
+    from auditor.model.ports import Port
+    from auditor.model.reach import Reach
 
 _RANGES_SHOWN = 8
 _ADDRESSES_SHOWN = 4
@@ -66,6 +69,7 @@ class Scene:
             service=listed(plain(one.service) for one in self._services(port)),
             process=listed(map(holder, self._holders(port))),
             evidence=self._sources(port),
+            reach=tuple(self._reach(PortSet.of(port))),
         )
 
     def folded(
@@ -98,6 +102,7 @@ class Scene:
             rule=rule,
             exception=exception,
             evidence=self._sources(None),
+            reach=tuple(self._reach(ports)),
         )
 
     def place(self, port: Port | None) -> str:
@@ -141,6 +146,16 @@ class Scene:
     def _holders(self, port: Port) -> Iterator[Socket]:
         sockets = (*self.view.sockets, *self.view.inner) if port not in self.view.open else self.view.sockets
         return (one for one in sockets if one.port == port and (one.process or one.forwards))
+
+    def _reach(self, ports: PortSet) -> Iterator[Reach]:
+        """Yield where these ports are open: to probes, and to sockets that the view reaches or else to inner ones."""
+        literal = self.host.networks
+        for at in self.view.at:
+            if loud := (at.open | at.old_open) & ports:
+                yield probe_reach(loud, at.address, literal)
+        heard = [one for one in self.view.sockets if one.port in ports]
+        shown = not ports.isdisjoint(self.view.open | self.view.old_open)
+        yield from map(socket_reach, heard if heard or shown else [one for one in self.view.inner if one.port in ports])
 
     def _sources(self, port: Port | None) -> tuple[str, ...]:
         probes = [source for at in self.view.at if port is None or self._speaks(at, port) for source in at.sources]

@@ -8,12 +8,14 @@ with the vantage stays, points at the line that opens the port, and tells the re
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from auditor.findings.catalogue import FORBIDDEN_OPEN, TOO_WIDE, UNEXPECTED_OPEN
 from auditor.model.findings import Status
 from auditor.model.policy import LOCAL
 from auditor.model.ports import PortSet
+from auditor.model.reach import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from auditor.findings.sights import Sights
     from auditor.model.findings import Finding, Sight
     from auditor.model.location import Location
+    from auditor.model.ports import Port
 
 _EXPOSED = {FORBIDDEN_OPEN, TOO_WIDE, UNEXPECTED_OPEN}
 
@@ -29,7 +32,17 @@ def together(findings: Sequence[Finding], sights: Sights) -> tuple[Finding, ...]
     """Give the findings of one subject what all its evidence says, and leave out those that others tell already."""
     if len(sights.kinds) < 2:
         return tuple(_told_by_all(one, sights) for one in findings)
-    return tuple(_told(one, sights) for one in findings if not any(_tells(other, one) for other in findings))
+    at_port: dict[tuple[str | None, Port | None], list[Finding]] = {}
+    for one in findings:
+        at_port.setdefault((one.member, one.port), []).append(one)
+    kept = []
+    for one in findings:
+        near = at_port[one.member, one.port]
+        if any(_tells(other, one) for other in near):
+            continue
+        unsaid = [other.reach for other in near if _tells(one, other)]
+        kept.append(_told(replace(one, reach=joined(chain(one.reach, *unsaid))) if unsaid else one, sights))
+    return tuple(kept)
 
 
 def _told(finding: Finding, sights: Sights) -> Finding:

@@ -31,4 +31,5 @@ def unknown_host(stranger: UnknownHost, policy: Policy) -> Draft:
         policy_location=policy.hosts_location,
         source_location=stranger.opening.location if stranger.opening else None,
         evidence=stranger.sources,
+        reach=stranger.reach,
     )

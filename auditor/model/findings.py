@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from auditor.model.location import Location
     from auditor.model.policy import Approval, PolicyFile, Severity
     from auditor.model.ports import Port
+    from auditor.model.reach import Reach
 
 
 class Status(StrEnum):
@@ -104,8 +105,14 @@ class Finding:
     evidence: tuple[str, ...] = ()
     sights: tuple[Sight, ...] = ()
     """Where several kinds of evidence speak of the port, what each of them says: declared, sockets, probes."""
+    reach: tuple[Reach, ...] = ()
+    """How far what is open reaches, for later audits to tell whether it grew; none where nothing is open."""
     novelty: Novelty | None = None
     """Against the baseline; None without one, and for what an exception lifts."""
+    grown: str | None = None
+    """Of what the baseline has as well and yet is new: in which way it is worse, as a phrase."""
+    first_seen: datetime | None = None
+    """Of what persists: when the first of the audits ended that tell of it."""
     fingerprint: str
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from auditor.model.evidence import Kind, Opening, ServiceSeen, Socket, Unknown
     from auditor.model.expectation import Expectation
     from auditor.model.policy import Host
+    from auditor.model.reach import Reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,3 +135,4 @@ class UnknownHost:
     """The first declared one, where a file publishes it."""
     unknown: tuple[Unknown, ...] = ()
     """What a file that publishes leaves unsaid of it."""
+    reach: tuple[Reach, ...] = ()

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 COLUMNS = (
     *("status", "check", "severity", "host", "member", "address", "port", "ports", "vantage", "expected", "actual"),
     *("message", "help", "rule", "owner", "controls", "exception", "expires", "policy", "policy_line"),
-    *("source", "source_line", "service", "process", "seen", "evidence", "baseline", "fingerprint"),
+    *("source", "source_line", "service", "process", "seen", "evidence", "baseline", "grown", "first_seen"),
+    "fingerprint",
 )
 
 
@@ -76,6 +77,8 @@ def _finding(finding: Finding) -> Mapping[str, str | int | None]:
         "seen": wording.sights(finding),
         "evidence": ", ".join(finding.evidence),
         "baseline": finding.novelty.value if finding.novelty else None,
+        "grown": finding.grown,
+        "first_seen": wording.moment(finding.first_seen) if finding.first_seen else None,
         "fingerprint": finding.fingerprint,
     }
 

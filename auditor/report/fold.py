@@ -80,6 +80,8 @@ def _same_but_host(finding: Finding) -> Hashable:
         finding.source_location,
         finding.sights,
         finding.novelty,
+        finding.grown,
+        finding.first_seen,
     )
 
 
@@ -89,4 +91,5 @@ def _same_but_port(group: list[Finding]) -> Hashable:
         return id(group)
     exception = first.exception and first.exception.id
     hosts = tuple((finding.host, finding.member) for finding in group)
-    return first.check, first.severity, first.status, first.novelty, first.vantage, first.expected, exception, hosts
+    history = (first.novelty, first.grown, first.first_seen)
+    return first.check, first.severity, first.status, history, first.vantage, first.expected, exception, hosts

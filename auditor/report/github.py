@@ -55,6 +55,8 @@ def _message(finding: Finding) -> str:
     ]
     if finding.sights:
         facts.append(f"seen: {wording.sights(finding)}")
+    if history := wording.history(finding):
+        facts.append(f"baseline: {history}")
     if finding.help:
         facts.append(f"help: {one_line(finding.help)}")
     if _place(finding.source_location) or not _place(finding.policy_location):

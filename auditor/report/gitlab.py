@@ -50,12 +50,16 @@ def render(audit: Audit, options: ReportOptions) -> bytes:
 
 def _finding(finding: Finding, anchor: str) -> dict[str, Any]:
     return {
-        "description": f"{one_line(finding.message)} (expected: {one_line(finding.expected)})",
+        "description": f"{one_line(finding.message)} (expected: {one_line(finding.expected)}{_grown(finding)})",
         "check_name": one_line(finding.check),
         "fingerprint": finding.fingerprint,
         "severity": _SEVERITIES[finding.severity],
         "location": _location(finding.source_location, finding.policy_location, anchor),
     }
+
+
+def _grown(finding: Finding) -> str:
+    return f"; {wording.history(finding)}" if finding.grown else ""
 
 
 def _gaps(audit: Audit, anchor: str) -> Iterator[dict[str, Any]]:

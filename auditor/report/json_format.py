@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from auditor.model.network import EVERYWHERE
 from auditor.report.document import json_document
 from auditor.report.json_load import VERSION, load
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     )
     from auditor.model.location import Location
     from auditor.model.policy import Approval
+    from auditor.model.reach import Reach
     from auditor.report.options import ReportOptions
 
 __all__ = ["load", "render", "timestamp"]
@@ -120,8 +122,22 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "owner": finding.owner,
         "evidence": list(finding.evidence),
         "sights": [_sight(sight) for sight in finding.sights],
+        "reach": [_reach(reach) for reach in finding.reach],
         "novelty": finding.novelty and finding.novelty.value,
+        "grown": finding.grown,
+        "first_seen": timestamp(finding.first_seen),
         "fingerprint": finding.fingerprint,
+    }
+
+
+def _reach(reach: Reach) -> dict[str, Any]:
+    return {
+        "kind": reach.kind.value,
+        "way": reach.way and reach.way.value,
+        "ports": str(reach.ports),
+        "sources": None if reach.sources == EVERYWHERE else str(reach.sources),
+        "at": None if reach.at == EVERYWHERE else str(reach.at),
+        "group": reach.group,
     }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from auditor.errors import EvidenceError, ExitCode
 from auditor.files.json_keys import once_each
-from auditor.model.evidence import Completion, Kind, Origin
+from auditor.model.evidence import Completion, Kind, Origin, Way
 from auditor.model.findings import (
     Audit,
     Baseline,
@@ -30,8 +30,10 @@ from auditor.model.findings import (
     Verdict,
 )
 from auditor.model.location import Location
+from auditor.model.network import EVERYWHERE, NetworkSet
 from auditor.model.policy import Approval, PolicyFile, Severity
 from auditor.model.ports import Port, PortSet
+from auditor.model.reach import Reach
 from auditor.report.json_record import Record, wrong
 
 if TYPE_CHECKING:
@@ -148,8 +150,25 @@ def _finding(record: Record) -> Finding:
         owner=record.maybe_text("owner"),
         evidence=record.texts("evidence"),
         sights=record.records("sights", _sight),
+        reach=record.records("reach", _reach),
         novelty=record.maybe_parsed("novelty", Novelty, _one_of(Novelty)),
+        grown=record.maybe_text("grown"),
+        first_seen=record.maybe_moment("first_seen"),
         fingerprint=record.text("fingerprint"),
+    )
+
+
+def _reach(record: Record) -> Reach:
+    networks = "networks such as 192.0.2.0/24, or null for all"
+    sources = record.maybe_parsed("sources", NetworkSet.parse, networks)
+    at = record.maybe_parsed("at", NetworkSet.parse, networks)
+    return Reach(
+        kind=record.parsed("kind", Kind, _one_of(Kind)),
+        way=record.maybe_parsed("way", Way, _one_of(Way)),
+        ports=record.ports("ports"),
+        sources=EVERYWHERE if sources is None else sources,
+        at=EVERYWHERE if at is None else at,
+        group=record.maybe_text("group"),
     )
 
 
@@ -278,5 +297,5 @@ def _maybe(record: Record, key: str, read: Callable[[Record], _T]) -> _T | None:
     return None if record.fields.get(key) is None else read(record.record(key))
 
 
-def _one_of(words: type[Verdict | Status | Kind | Novelty]) -> str:
+def _one_of(words: type[Verdict | Status | Kind | Novelty | Way]) -> str:
     return "one of " + ", ".join(word.value for word in words)

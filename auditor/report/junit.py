@@ -163,6 +163,7 @@ def _body(finding: Finding) -> str:
         "expected": finding.expected,
         "actual": finding.actual,
         "seen": wording.sights(finding),
+        "baseline": wording.history(finding),
         "policy": wording.place(finding.policy_location),
         "source": wording.place(finding.source_location) if finding.source_location else "",
         "address": finding.address,

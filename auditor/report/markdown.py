@@ -149,6 +149,8 @@ def _finding(finding: Finding) -> tuple[str, ...]:
     told = [markdown(finding.message)]
     if finding.sights:
         told.append(markdown(f"seen: {wording.sights(finding)}"))
+    if finding.grown:
+        told.append(markdown(wording.history(finding)))
     if finding.help:
         told.append(markdown(f"help: {finding.help}"))
     return (

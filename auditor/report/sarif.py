@@ -82,7 +82,9 @@ def _result(finding: Finding, rules: Rules, main: str, options: ReportOptions) -
         "properties": _properties(finding),
     }
     if finding.novelty is not None:
-        result["baselineState"] = "new" if finding.novelty is Novelty.NEW else "unchanged"
+        result["baselineState"] = _state(finding)
+    if finding.first_seen is not None:
+        result["provenance"] = {"firstDetectionTimeUtc": timestamp(finding.first_seen)}
     if related is not None:
         result["relatedLocations"] = [{"id": 1, "physicalLocation": related, "message": {"text": "policy"}}]
     if finding.exception is not None and finding.status is Status.EXCEPTED:
@@ -96,12 +98,21 @@ def _result(finding: Finding, rules: Rules, main: str, options: ReportOptions) -
     return result
 
 
+def _state(finding: Finding) -> str:
+    """Say what the result is against the baseline (3.27.24): one that grew is there in both, and not the same."""
+    if finding.novelty is Novelty.NEW:
+        return "updated" if finding.grown else "new"
+    return "unchanged"
+
+
 def _message(finding: Finding, *, linked: bool) -> str:
     """Write the title as the first sentence, then the facts; ``[policy](1)`` links to the related location."""
     title = sarif(finding.message).rstrip(". ")
     facts = [f"{title}.", f"Expected: {sarif(finding.expected)}.", f"Actual: {sarif(finding.actual)}."]
     if finding.sights:
         facts.append(_sentence(sarif(wording.sights(finding))))
+    if finding.grown:
+        facts.append(_sentence(sarif(wording.history(finding))))
     if finding.help:
         facts.append(_sentence(sarif(finding.help)))
     if not inside(finding.policy_location.file):

@@ -84,6 +84,8 @@ def _facts(block: Block, options: ReportOptions) -> Iterator[tuple[str, str]]:
     yield "actual", one_line(first.actual)
     if first.sights:
         yield "seen", wording.sights(first, options.base)
+    if history := wording.history(first):
+        yield "baseline", history
     if first.exception is not None:
         yield "excepted by", wording.lifted(first.exception)
     if first.help and first.status is not Status.EXCEPTED:

@@ -116,8 +116,18 @@ def shown_file(file: str, base: str) -> str:
 
 
 def weight(finding: Finding) -> str:
-    """``high``, or with a baseline ``high, new``."""
-    return f"{finding.severity}, {finding.novelty.value}" if finding.novelty else str(finding.severity)
+    """``high``, or with a baseline ``high, new`` or ``high, persisting since 2026-11-20``."""
+    if finding.novelty is None:
+        return str(finding.severity)
+    since = f" since {moment(finding.first_seen)[:10]}" if finding.first_seen else ""
+    return f"{finding.severity}, {finding.novelty.value}{since}"
+
+
+def history(finding: Finding) -> str:
+    """``known since 2026-11-20 08:00:00 UTC``, ``worse than in the baseline: from 0.0.0.0/0 too``, or nothing."""
+    if finding.grown:
+        return f"worse than in the baseline: {one_line(finding.grown)}"
+    return f"known since {moment(finding.first_seen)}" if finding.first_seen else ""
 
 
 def baseline(audit: Audit, base: str = "") -> str:

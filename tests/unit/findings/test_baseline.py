@@ -1,11 +1,24 @@
 """An audit against an earlier one: what is new fails, what persists is told, what is fixed was looked at again."""
 
+from dataclasses import replace
+
 import pytest
 
 from auditor.errors import ExitCode, UsageError
 from auditor.findings.baseline import held_against
 from auditor.model.findings import Novelty, Status
-from tests.unit.findings.worlds import audit, declared, opening, probe, seen, table, unknown
+from tests.unit.findings.worlds import (
+    audit,
+    days_ago,
+    declared,
+    opening,
+    probe,
+    seen,
+    service,
+    socket,
+    table,
+    unknown,
+)
 
 POLICY = "version: 1\nhosts: {web-1: 192.0.2.10, web-2: 192.0.2.11}\nrules: [{hosts: ['*'], allow: [443]}]\n"
 CLEAN = seen("192.0.2.11", open="443/tcp")
@@ -116,3 +129,177 @@ def test_a_host_of_known_violations_alone_does_not_fail():
     earlier = look(seen("192.0.2.10", open="22/tcp"), CLEAN)
     result = against(earlier, audit(POLICY, probe(seen("192.0.2.10", open="22/tcp"), CLEAN), table(host="web-2")))
     assert {row.verdict.value for row in result.hosts} == {"conforms"}
+
+
+PLACES = POLICY.replace(
+    "hosts: {",
+    "vantages: {office: {networks: [10.0.0.0/8]}, internet: {networks: ['0.0.0.0/0', '::/0']}}\nhosts: {",
+)
+
+
+def told(result, port="6379/tcp"):
+    (found,) = [one for one in result.findings if str(one.port) == port]
+    return found
+
+
+def publish(*openings, policy=POLICY, **more):
+    return audit(policy, declared(*openings, **more))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "how"),
+    [
+        ({"sources": "10.0.0.0/8"}, {"sources": "0.0.0.0/0"}, "from everyone where 10.0.0.0/8 was"),
+        ({"sources": "10.0.0.0/8"}, {}, "from everyone where 10.0.0.0/8 was"),
+        (
+            {"sources": "10.0.0.0/8"},
+            {"sources": "10.0.0.0/8,198.51.100.7"},
+            "from 10.0.0.0/8, 198.51.100.7 where 10.0.0.0/8 was",
+        ),
+        ({"bind": "192.0.2.10"}, {}, "at all addresses where 192.0.2.10 was"),
+        ({"bind": "192.0.2.10"}, {"bind": "192.0.2.10,192.0.2.11"}, "at 192.0.2.10/31 where 192.0.2.10 was"),
+        ({"group": "members of app"}, {}, "from everyone where members of app was"),
+        (
+            {"group": "g", "sources": "10.1.0.0/16"},
+            {"group": "g", "sources": "10.0.0.0/8"},
+            "from g in 10.0.0.0/8 where g in 10.1.0.0/16 was",
+        ),
+    ],
+)
+@pytest.mark.parametrize("policy", [POLICY, PLACES])
+def test_what_is_published_more_widely_is_new_and_what_is_narrower_persists(before, now, how, policy):
+    narrow, wide = (publish(opening("6379", **one), policy=policy) for one in (before, now))
+    assert narrow.findings[0].fingerprint == wide.findings[0].fingerprint
+    grown = against(narrow, wide)
+    assert (grown.exit_code, told(grown).novelty) == (ExitCode.VIOLATIONS, Novelty.NEW)
+    assert told(grown).grown == how
+    assert told(against(wide, wide)).novelty is told(against(narrow, narrow)).novelty is Novelty.PERSISTING
+    assert told(against(wide, narrow)).novelty is Novelty.PERSISTING
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "how"),
+    [
+        ({"sources": "10.0.0.0/8"}, {"sources": "198.51.100.0/24"}, "from 198.51.100.0/24 where 10.0.0.0/8 was"),
+        ({"group": "members of app"}, {"group": "members of all"}, "from members of all where members of app was"),
+        ({"sources": "10.0.0.0/8"}, {"group": "members of all"}, "from members of all where 10.0.0.0/8 was"),
+    ],
+)
+def test_what_is_published_to_others_is_new(before, now, how):
+    assert told(against(*(publish(opening("6379", **one)) for one in (before, now)))).grown == how
+
+
+def test_the_same_networks_in_other_words_persist():
+    halves = publish(opening("6379", "10.0.0.0/9", line=3), opening("6379", "10.128.0.0/9", line=9))
+    assert told(against(halves, publish(opening("6379", "10.0.0.0/8")))).novelty is Novelty.PERSISTING
+    assert told(against(publish(opening("6379", "10.0.0.0/8")), halves)).novelty is Novelty.PERSISTING
+
+
+def test_a_second_opening_of_the_same_port_to_others_is_new():
+    earlier = publish(
+        opening("6379", "10.0.0.0/8", bind="192.0.2.10"), opening("6379", "198.51.100.7", bind="192.0.2.9")
+    )
+    crossed = publish(
+        opening("6379", "10.0.0.0/8", bind="192.0.2.9"), opening("6379", "198.51.100.7", bind="192.0.2.9")
+    )
+    assert told(against(earlier, crossed)).novelty is Novelty.NEW, "these sources, and not at this address"
+
+
+def test_what_is_allowed_anyway_does_not_make_a_known_finding_new():
+    office = PLACES.replace("allow: [443]", "from: [office], allow: [443, 6379]")
+    earlier = publish(opening("6379", "198.51.100.7", line=3), policy=office)
+    more = publish(opening("6379", "198.51.100.7", line=3), opening("6379", "10.2.0.0/16", line=5), policy=office)
+    assert told(against(earlier, more)).novelty is Novelty.PERSISTING
+
+
+def test_a_range_of_which_one_port_is_published_more_widely_is_new():
+    def ranges(*sources):
+        return publish(*(opening("7000", one, last=7003, line=at) for at, one in enumerate(sources)))
+
+    narrow, wide = ranges("10.0.0.0/8"), ranges("10.0.0.0/8", "0.0.0.0/0")
+    (found,) = against(narrow, wide).findings
+    assert (found.novelty, found.ports) == (Novelty.NEW, wide.findings[0].ports)
+    assert {one.novelty for one in against(wide, narrow).findings} == {Novelty.PERSISTING}
+
+
+def test_what_another_kind_of_evidence_shows_is_new():
+    file, socket_there = declared(opening("6379")), table(socket("6379/tcp"))
+    seen_there = probe(seen("192.0.2.10", open="6379/tcp"), CLEAN)
+    alone = audit(POLICY, file)
+    assert told(against(alone, audit(POLICY, file, socket_there))).grown.startswith("listening")
+    assert told(against(alone, audit(POLICY, seen_there))).grown.startswith("reached by a probe")
+    assert told(against(audit(POLICY, seen_there), alone)).grown.startswith("opened by a file")
+    both = audit(POLICY, file, seen_there)
+    assert told(against(both, audit(POLICY, seen_there))).novelty is Novelty.PERSISTING
+
+
+def test_a_socket_that_is_bound_more_widely_is_new():
+    def held(address, **more):
+        return audit(POLICY, table(socket("6379/tcp", address, **more)))
+
+    one, four, six = held("192.0.2.10"), held("0.0.0.0"), held("::", dual_stack=True)
+    assert told(against(one, four)).novelty is told(against(four, six)).novelty is Novelty.NEW
+    assert told(against(six, four)).novelty is told(against(four, one)).novelty is Novelty.PERSISTING
+
+
+def test_a_port_that_answers_at_another_address_of_the_host_is_new():
+    policy = POLICY.replace("192.0.2.10", "[192.0.2.10, '2001:db8::10']")
+    one = look(seen("192.0.2.10", open="6379/tcp"), seen("2001:db8::10"), CLEAN, policy=policy)
+    two = look(seen("192.0.2.10", open="6379/tcp"), seen("2001:db8::10", open="6379/tcp"), CLEAN, policy=policy)
+    assert told(against(one, two)).grown == "at 192.0.2.10, 2001:db8::10 where 192.0.2.10 was"
+    assert told(against(two, one)).novelty is Novelty.PERSISTING
+
+
+def test_the_address_of_a_name_may_be_another_one_in_the_same_family():
+    policy = POLICY.replace("192.0.2.10", "db.example")
+    seen_at = [
+        look(seen(address, open="6379/tcp", host="db.example"), CLEAN, policy=policy)
+        for address in ("198.51.100.7", "198.51.100.8", "2001:db8::8")
+    ]
+    assert told(against(seen_at[0], seen_at[1])).novelty is Novelty.PERSISTING
+    assert told(against(seen_at[0], seen_at[2])).novelty is Novelty.NEW
+
+
+def test_another_service_or_program_behind_a_known_port_is_new():
+    def answering(*names):
+        services = tuple(service("6379/tcp", name) for name in names)
+        return look(seen("192.0.2.10", open="6379/tcp", services=services), CLEAN)
+
+    assert told(against(answering("http"), answering("redis"))).grown == "redis where http was"
+    for before, now in ((["http"], ["http"]), ([], ["redis"]), (["redis"], [])):
+        assert told(against(answering(*before), answering(*now))).novelty is Novelty.PERSISTING
+
+    def held(process, **more):
+        return audit(POLICY, table(socket("6379/tcp", process=process, **more)))
+
+    assert told(against(held("nginx"), held("nc"))).grown == "nc where nginx was"
+    assert told(against(held("nginx", unit="a.service"), held("nginx", unit="b.service"))).grown is None
+
+
+def test_an_unknown_host_that_is_published_more_widely_is_new():
+    def stranger(sources):
+        return audit(POLICY, probe(seen("192.0.2.10"), CLEAN), declared(opening("22", sources), host="stranger"))
+
+    grown = against(stranger("10.0.0.0/8"), stranger("0.0.0.0/0"))
+    assert (grown.exit_code, grown.findings[0].novelty) == (ExitCode.VIOLATIONS, Novelty.NEW)
+    assert against(stranger("0.0.0.0/0"), stranger("10.0.0.0/8")).exit_code is ExitCode.CONFORMS
+
+
+def test_a_baseline_that_does_not_say_how_far_something_reached_excuses_nothing():
+    earlier = publish(opening("6379", "10.0.0.0/8"))
+    old = replace(earlier, findings=tuple(replace(one, reach=()) for one in earlier.findings))
+    assert told(against(old, earlier)).grown == "the baseline does not say how far it reached"
+
+
+def test_what_persists_is_known_since_the_first_audit_that_tells_of_it():
+    def at(days, *openings):
+        return audit(POLICY, declared(*openings), now=days_ago(days))
+
+    first = at(30, opening("6379", "10.0.0.0/8"))
+    second = against(first, at(20, opening("6379", "10.0.0.0/8"), opening("25")))
+    assert (told(second).first_seen, told(second, "25/tcp").first_seen) == (days_ago(30), None)
+    third = against(second, at(10, opening("6379", "10.0.0.0/8"), opening("25")))
+    assert (told(third).first_seen, told(third, "25/tcp").first_seen) == (days_ago(30), days_ago(20))
+    grown = against(third, at(5, opening("6379", "0.0.0.0/0")))
+    assert (told(grown).first_seen, told(grown).novelty) == (None, Novelty.NEW)
+    assert told(against(grown, at(1, opening("6379", "0.0.0.0/0")))).first_seen == days_ago(5)

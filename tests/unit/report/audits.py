@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import strategies as st
 
 from auditor.errors import ExitCode
-from auditor.model.evidence import Completion, Kind, Origin
+from auditor.model.evidence import Completion, Kind, Origin, Way
 from auditor.model.findings import (
     Audit,
     Baseline,
@@ -28,8 +28,10 @@ from auditor.model.findings import (
     Verdict,
 )
 from auditor.model.location import Location
+from auditor.model.network import EVERYWHERE, NetworkSet
 from auditor.model.policy import Approval, PolicyFile, Severity
 from auditor.model.ports import ALL_TCP, Port, PortSet, Protocol
+from auditor.model.reach import Reach
 
 HOSTILE = (
     "\x1b[31mred\x1b[0m",
@@ -315,6 +317,16 @@ lifts = st.builds(
 
 
 sights = st.builds(Sight, kind=st.sampled_from(Kind), text=words, source=maybe_words, location=st.none() | locations())
+networks = st.sampled_from([EVERYWHERE, NetworkSet.parse("0.0.0.0/0"), NetworkSet.parse("10.0.0.0/8,2001:db8::1")])
+reaches = st.builds(
+    Reach,
+    kind=st.sampled_from(Kind),
+    way=st.none() | st.sampled_from(Way),
+    ports=port_sets,
+    sources=networks,
+    at=networks,
+    group=maybe_words,
+)
 matrix_rows = st.builds(
     MatrixRow,
     port=ports,
@@ -361,7 +373,10 @@ def finding_tuples(draw, checks=("unexpected-open", "required-not-open", "unknow
             owner=draw(maybe_words),
             evidence=tuple(draw(st.lists(words, max_size=2))),
             sights=tuple(draw(st.lists(sights, max_size=2))),
+            reach=tuple(draw(st.lists(reaches, max_size=2))),
             novelty=draw(st.none() | st.sampled_from(Novelty)),
+            grown=draw(maybe_words),
+            first_seen=draw(st.none() | moments),
             fingerprint=fingerprint(at, count),
         )
         for at in range(count)
