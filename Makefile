@@ -9,7 +9,7 @@ SOURCES := auditor tests examples benchmarks fuzzing
 ARGS ?=
 export WORKERS
 
-.PHONY: help demo test lint format bench fuzz examples clean
+.PHONY: help demo test lint format validate bench fuzz examples clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,8 +38,9 @@ format: .venv/package ## Format the code and fix what can be fixed by itself
 examples: .venv/package ## Write the expected files of the examples and the outputs on the pages anew
 	AUDITOR_WRITE_EXPECTED=1 tests/isolated $(BIN)/python -m pytest -q tests/examples tests/docs
 
-validate: .venv/package ## Hold the SARIF of the examples against Microsoft's validator (from npm, 100 MB)
+validate: .venv/package ## Hold SARIF and HTML reports against their validators (from npm, 150 MB; Node and Java)
 	$(BIN)/python tools/validate_sarif.py
+	$(BIN)/python tools/validate_html.py
 
 bench: .venv/package ## Measure against other scanners, in network namespaces (minutes)
 	@benchmarks/run $(ARGS)

@@ -15,9 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = "@microsoft/sarif-multitool-linux@5.7.0"
-TOOLS = ROOT / ".venv/validators"
+from npm_packages import ROOT, installed
+
 FAULTY = {
     "version": "2.1.0",
     "runs": [
@@ -31,11 +30,7 @@ FAULTY = {
 
 def validator() -> Path:
     """Return the program, fetched from npm if it is not there yet."""
-    program = TOOLS / "node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool"
-    if not program.exists():
-        TOOLS.mkdir(parents=True, exist_ok=True)
-        quietly = ["--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(["npm", "install", *quietly, "--prefix", TOOLS, PACKAGE], check=True)
+    program = installed() / "@microsoft/sarif-multitool-linux/Sarif.Multitool"
     program.chmod(0o755)
     return program
 
