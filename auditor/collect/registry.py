@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import stat
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from auditor.collect.declarations import DECLARATIONS, listed_for_people
 from auditor.collect.format import Format, Head
+from auditor.collect.hints import hint
 from auditor.collect.scanners import SCANNERS, is_masscan_xml
+from auditor.collect.spool import HEAD, seekable
 from auditor.errors import EvidenceError, UsageError
 from auditor.files.spare import PARTIAL
 from auditor.model.evidence import Kind
@@ -20,15 +21,11 @@ from auditor.model.location import STDIN
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
-    from typing import BinaryIO
 
+    from auditor.collect.spool import Spooled
     from auditor.model.evidence import Completion, Evidence, Observation, Origin
     from auditor.model.ports import PortSet
 
-_HEAD = 64 * 1024
-"""How much of a file's beginning is looked at: nmap puts its whole command line before its first element."""
-
-_ENDLESS = ("/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _STDIN = "-"
 ENGINES = ("docker:", "podman:", "unix://")
 """How arguments begin that name a container engine on this machine, and no file."""
@@ -54,9 +51,12 @@ def open_evidence(
     if path.startswith(ENGINES):
         return Given(_open_engine(path), vantage=vantage, host=host)
     source = STDIN if path == _STDIN else path
-    real, spooled = _seekable(path, source)
     try:
-        known = _recognised(real, source)
+        real, spooled = seekable(path, source, lambda data: _recognised(_head(data, source)))
+    except (OSError, ValueError) as error:
+        raise _unreadable(source, error) from error
+    try:
+        known = _recognised(_head(_beginning(real, source), source))
         evidence = known.open(real, source)
         if asked is not None:
             _declare(evidence, asked)
@@ -93,13 +93,11 @@ def _open_engine(name: str) -> Evidence:
     return Engine(name)
 
 
-def _recognised(real: str, source: str) -> Format:
-    head = _head(real, source)
+def _recognised(head: Head) -> Format:
     for known in FORMATS:
         if known.matches(head):
             return known
-    kinds = ", ".join(known.name for known in FORMATS)
-    raise EvidenceError(f"{source}: not recognised as evidence{_hint(head)}; known kinds: {kinds}")
+    raise EvidenceError(f"{head.path}: not recognised as evidence{hint(head, listed_for_people)}")
 
 
 @runtime_checkable
@@ -143,7 +141,7 @@ class Given:
         host: str | None,
         taken: datetime | None = None,
         dated: bool = False,
-        spooled: _Spooled | None = None,
+        spooled: Spooled | None = None,
     ) -> None:
         self._evidence = evidence
         self._host = host
@@ -198,62 +196,20 @@ def _vantage(origin: Origin, given: str | None) -> str | None:
     return given
 
 
-def _head(real: str, source: str) -> Head:
+def _beginning(real: str, source: str) -> bytes:
     try:
         with open(real, "rb") as file:  # noqa: PTH123 - paths are kept as the caller wrote them
-            data = file.read(_HEAD)
+            return file.read(HEAD)
     except OSError as error:
         raise _unreadable(source, error) from error
+
+
+def _head(data: bytes, source: str) -> Head:
     if not data.strip():
         raise EvidenceError(f"{source}: the file is empty")
     wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     text = data.decode("utf-16" if wide else "utf-8-sig", errors="replace").lstrip()
     return Head(path=source, data=data, text=text)
-
-
-def _seekable(path: str, source: str) -> tuple[str, _Spooled | None]:
-    """Give a path that can be read more than once: pipes and standard input are copied into a temporary file first."""
-    try:
-        if path == _STDIN:
-            spooled = _Spooled(0)
-            return spooled.path, spooled
-        mode = Path(path).stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise EvidenceError(f"{source}: is a directory; name the evidence files in it")
-        if stat.S_ISREG(mode):
-            return path, None
-        if stat.S_ISBLK(mode) or str(Path(path).resolve()) in _ENDLESS:
-            raise EvidenceError(f"{source}: is a device, and no evidence")
-        spooled = _Spooled(path)
-    except (OSError, ValueError) as error:
-        raise _unreadable(source, error) from error
-    return spooled.path, spooled
-
-
-class _Spooled:
-    """A copy of something that can be read only once; the file is gone when this is."""
-
-    def __init__(self, path: str | int) -> None:
-        import shutil
-        import tempfile
-        import weakref
-
-        descriptor, self.path = tempfile.mkstemp(prefix="auditor-")
-        self._remove = weakref.finalize(self, _unlink, self.path)
-        with open(descriptor, "wb") as copy, _reading(path) as stream:  # noqa: PTH123 - a descriptor
-            shutil.copyfileobj(stream, copy)
-
-    def close(self) -> None:
-        """Remove the copy now."""
-        self._remove()
-
-
-def _reading(path: str | int) -> BinaryIO:
-    return open(path, "rb", closefd=path != 0)
-
-
-def _unlink(path: str) -> None:
-    Path(path).unlink(missing_ok=True)
 
 
 def _unreadable(source: str, error: OSError | ValueError) -> EvidenceError:
@@ -264,11 +220,7 @@ def _unreadable(source: str, error: OSError | ValueError) -> EvidenceError:
 
 
 _SNAPSHOT = re.compile(r'\{[^\n]*"auditor"\s*:\s*"snapshot"')
-_EMPTY_LIST = re.compile(r"\[\s*\]\s*")
-_AUDIT = re.compile(r'\{[^\n]{0,200}\s*"auditor"\s*:\s*"audit"')
 _NMAP = re.compile(r"<nmaprun\b|<!DOCTYPE nmaprun\b|<!-- Nmap ")
-_NMAP_TEXT = re.compile(r"^(?:Starting Nmap |Nmap scan report for )", re.MULTILINE)
-_POLICY = re.compile(r"^(?:rules|hosts):", re.MULTILINE)
 
 
 def _is_snapshot(head: Head) -> bool:
@@ -277,23 +229,6 @@ def _is_snapshot(head: Head) -> bool:
 
 def _is_nmap_xml(head: Head) -> bool:
     return head.text.startswith("<") and _NMAP.search(head.text) is not None and not is_masscan_xml(head.text)
-
-
-def _hint(head: Head) -> str:  # noqa: PLR0911 - a line a kind
-    """Say what a file that is no evidence looks like, where that is plain."""
-    if b"\0" in head.data[:1024]:
-        return " (it is binary)"
-    if _AUDIT.match(head.text):
-        return " (it is an audit report; those go to 'auditor report' or --baseline)"
-    if _EMPTY_LIST.fullmatch(head.text):
-        return " (it is an empty list, and does not say who found nothing)"
-    if _NMAP_TEXT.search(head.text):
-        return " (it is nmap's output for people: use -oX)"
-    if firewall := listed_for_people(head.text):
-        return f" ({firewall})"
-    if _POLICY.search(head.text):
-        return " (it looks like a policy, which comes first on the command line)"
-    return ""
 
 
 def _open_snapshot(path: str, source: str) -> Evidence:

@@ -193,6 +193,7 @@ class Gathered:
             names=names,
             sources=(source,),
             opening=opening,
+            places=frozenset((at.file, at.line) for one in observation.openings if (at := one.location) is not None),
             unknown=unknown,
             reach=joined(_reach(observation)),
         )
@@ -203,6 +204,7 @@ class Gathered:
                 open=known.open | shown,
                 sources=sources,
                 opening=known.opening or opening,
+                places=known.places | fresh.places,
                 unknown=(*known.unknown, *unknown),
                 reach=joined((*known.reach, *fresh.reach)),
             )

@@ -19,6 +19,7 @@ def unknown_host(stranger: UnknownHost, policy: Policy) -> Draft:
     others = [plain(other) for other in stranger.names if other != stranger.name]
     called = f"{name} ({others[0]})" if others else name
     shown = ranges(stranger.open)
+    many = f" in {len(stranger.places)} places" if len(stranger.places) > 1 else ""
     return Draft(
         check=UNKNOWN_HOST,
         host=stranger.name,
@@ -26,7 +27,7 @@ def unknown_host(stranger: UnknownHost, policy: Policy) -> Draft:
         ports=stranger.open,
         expected="a host of the policy",
         actual=f"open: {shown}",
-        message=f"{called} shows open ports ({shown}), and the policy does not know it",
+        message=f"{called} shows open ports ({shown}){many}, and the policy does not know it",
         help="add it to 'hosts', or to the 'aliases' of the host that it is; if it should not exist, switch it off",
         policy_location=policy.hosts_location,
         source_location=stranger.opening.location if stranger.opening else None,

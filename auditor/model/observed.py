@@ -133,6 +133,8 @@ class UnknownHost:
     sources: tuple[str, ...] = ()
     opening: Opening | None = None
     """The first declared one, where a file publishes it."""
+    places: frozenset[tuple[str, int]] = frozenset()
+    """Files and lines of all that are declared."""
     unknown: tuple[Unknown, ...] = ()
     """What a file that publishes leaves unsaid of it."""
     reach: tuple[Reach, ...] = ()

@@ -242,8 +242,12 @@ def test_what_a_swarm_publishes_counts_and_what_it_does_not_say_is_left_open(ser
 
 
 def test_a_socket_that_is_not_there_is_not_nothing_published(tmp_path):
-    with pytest.raises(CollectError, match="No such file or directory"):
+    with pytest.raises(
+        CollectError, match=r"No such file or directory; no engine runs there: 'systemctl start docker'"
+    ):
         list(Engine(f"unix://{tmp_path}/none.sock", {}))
+    with pytest.raises(CollectError, match=r"'systemctl start podman.socket', with --user for your own, or name its"):
+        list(Engine(f"unix://{tmp_path}/podman.sock", {}))
 
 
 def test_the_socket_is_the_one_named_or_that_of_the_environment():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.collect.registry import FORMATS, open_all, open_evidence
+from auditor.collect.registry import open_all, open_evidence
 from auditor.errors import EvidenceError, UsageError
 from auditor.model.evidence import Kind
 from auditor.model.ports import PortSet
@@ -103,8 +103,8 @@ def test_a_host_given_is_for_evidence_that_names_none(file):
     ("content", "says"),
     [
         (b"", ": the file is empty"),
-        (b"hello", ": not recognised as evidence; known kinds: "),
-        (b"\x7fELF\0\0\0", ": not recognised as evidence (it is binary); known kinds: "),
+        (b"hello", ": not recognised as evidence; 'auditor import --help' lists what is read"),
+        (b"\x7fELF\0\0\0", ": not recognised as evidence (it is binary)"),
         ("version: 1\nhosts:\n  web: 192.0.2.1\n", "(it looks like a policy, which comes first on the command line)"),
         ('{"auditor": "audit", "version": 1}', "(it is an audit report; "),
         ('{\n  "auditor": "audit"}', "(it is an audit report; "),
@@ -125,10 +125,37 @@ def test_what_is_no_evidence_is_refused_with_the_kinds_that_are_known(file, cont
     assert says in str(caught.value)
 
 
-def test_the_refusal_lists_every_kind(file):
-    with pytest.raises(EvidenceError) as caught:
-        open_evidence(file("hello"))
-    assert str(caught.value).endswith("known kinds: " + ", ".join(known.name for known in FORMATS))
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('{\n  "version": 4,\n  "terraform_version": "1.9.8",\n  "resources": []\n}', "'terraform show -json FILE'"),
+        ('{"version":3,"terraform_version":"0.11.1","modules":[]}', "'terraform show -json FILE'"),
+        ('# edge\nresource "aws_security_group" "web" {\n}\n', "Terraform's configuration, not a plan: give what"),
+        ('terraform {\n  required_version = ">= 1"\n}\n', "'terraform show -json tfplan'"),
+        ('{"@level":"info","@message":"Terraform 1.9.8"}\n', "it is Terraform's log"),
+        ("\nTerraform used the selected providers to generate the following execution plan.\n", "a plan for people"),
+        (b"PK\x03\x04\x14\0\0\0tfplan", "'terraform show -json FILE'"),
+        (b"\x1f\x8b\x08\0\0", "it is compressed: unpack it"),
+        ("NAME         TYPE       CLUSTER-IP\nkubernetes   ClusterIP  10.96.0.1\n", "prints with -o json"),
+        ("NAMESPACE   NAME   READY   STATUS\nshop  web-1  1/1  Running\n", "kubectl's table for people"),
+        ("Name:         web\nNamespace:    shop\n", "'kubectl get -o json'"),
+        ("    PID TTY          TIME CMD\n   1234 pts/0    00:00:00 bash\n", "it is a list of processes without ports"),
+        ("USER  PID %CPU %MEM    VSZ   RSS TTY STAT START TIME COMMAND\nroot 1 0 0 1 1 ? Ss 1 1 init\n", "'ss -tulnp'"),
+        ("Proto  State   Where\ntcp    LISTEN  0.0.0.0:22\n", "a table of sockets in a form that is not known"),
+        ("table inet filter {\n chain input {\n }\n}\n", "'nft -j list ruleset'"),
+        ("Chain INPUT (policy DROP)\ntarget     prot opt source     destination\n", "iptables-save"),
+        ("public (default, active)\n  target: default\n  ports: 22/tcp\n", "'nft -j list ruleset'"),
+        ("# web\nFROM debian:12\nEXPOSE 80\n", "it is a Dockerfile, which publishes nothing"),
+        ("Discovered open port 80/tcp on 192.0.2.1\n", "masscan's output for people: use -oJ"),
+        ("{{- if .Values.service }}\nports: {{ .Values.port }}\n{{- end }}\n", "'helm template'"),
+        ('{\n  "$schema": "https://schema.example/x/deploymentTemplate.json#"\n}', "it is a template of Azure's"),
+    ],
+)  # fmt: skip
+def test_what_is_near_something_is_refused_with_what_to_give_instead(file, content, says):
+    with pytest.raises(EvidenceError, match="not recognised as evidence") as caught:
+        open_evidence(path := file(content))
+    assert says in str(caught.value)
+    assert len(str(caught.value)) - len(path) <= 150
 
 
 def test_a_missing_file_and_a_folder_are_one_clear_message(tmp_path):
@@ -196,6 +223,63 @@ def test_a_pipe_of_nonsense_leaves_nothing_behind(tmp_path, monkeypatch):
     with io.FileIO(reading), pytest.raises(EvidenceError, match="not recognised as evidence"):
         open_evidence(f"/dev/fd/{reading}")
     assert list(spool.iterdir()) == []
+
+
+ENDLESS = """
+import sys
+text = sys.argv[1].encode().decode("unicode_escape").encode() * 4096
+try:
+    while True:
+        sys.stdout.buffer.write(text)
+except BrokenPipeError:
+    sys.stderr.close()
+"""
+
+
+def endless(text, look):
+    """Call with the path of a pipe that never ends."""
+    feeder = subprocess.Popen([sys.executable, "-c", ENDLESS, text], stdout=subprocess.PIPE)
+    assert feeder.stdout is not None
+    try:
+        look(f"/dev/fd/{feeder.stdout.fileno()}")
+    finally:
+        feeder.stdout.close()
+        feeder.wait(10)
+
+
+def test_an_endless_pipe_of_nonsense_is_refused_by_its_beginning(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def look(path):
+        with pytest.raises(EvidenceError, match="not recognised as evidence"):
+            open_evidence(path)
+
+    endless("y\\n", look)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_endless_pipe_that_looks_like_evidence_is_copied_up_to_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("auditor.collect.spool.LIMIT", 3 * 1024 * 1024)
+
+    def look(path):
+        with pytest.raises(EvidenceError, match=r"^/dev/fd/\d+: does not end within 0\.00\d+ GiB: save it as a file"):
+            open_evidence(path)
+
+    endless("192.0.2.1:80\\n", look)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_pipe_within_the_limit_is_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    text = "".join(f"192.0.{n >> 8}.{n & 255}:80\n" for n in range(20_000))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    feeder = threading.Thread(target=lambda: pipe.write_text(text))
+    feeder.start()
+    seen = list(open_evidence(str(pipe)))
+    feeder.join(10)
+    assert len(seen) == 20_000
 
 
 def test_an_empty_device_is_an_empty_file():

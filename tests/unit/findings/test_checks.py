@@ -148,6 +148,16 @@ def test_unknown_host():
     assert result.verdict is Verdict.VIOLATIONS
 
 
+def test_an_unknown_host_that_is_opened_in_several_places_says_how_many():
+    more = (opening("80", line=7), opening("443", line=7), opening("22", line=9))
+    one = audit(BASE, declared(*more[:2], host="stranger"))
+    assert only(one, "unknown-host").message.startswith("stranger shows open ports (80/tcp,443/tcp), and the policy")
+    several = audit(BASE, declared(*more, host="stranger"), declared(opening("25", line=7), host="stranger"))
+    assert only(several, "unknown-host").message == (
+        "stranger shows open ports (22/tcp,25/tcp,80/tcp,443/tcp) in 2 places, and the policy does not know it"
+    )
+
+
 def test_unreviewed_allow():
     policy = ONE + "rules: [{id: old, hosts: [web-1], allow: [443], review_by: 2026-11-21, severity: critical}]"
     found = only(audit(policy, probe(seen("192.0.2.10", open="443"))), "unreviewed-allow")

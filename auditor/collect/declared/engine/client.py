@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import socket
@@ -17,6 +18,12 @@ _DEADLINE = 60.0
 """Seconds for one answer as a whole."""
 _LARGEST = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
+_HINTS = {
+    errno.EACCES: "it takes root, or the group that the socket belongs to",
+    errno.ENOENT: "no engine runs there: {start}, or name its socket (unix://PATH)",
+    errno.ECONNREFUSED: "no engine listens there: {start}, or name its socket (unix://PATH)",
+}
+"""What helps with what the kernel says of a socket."""
 
 
 class Client:
@@ -87,9 +94,13 @@ class Client:
             sock.connect(self._path)
         except OSError as error:
             sock.close()
-            hint = "; it takes root, or the group that the socket belongs to" if error.errno == 13 else ""
+            podman = "podman" in self._shown
+            start = (
+                "'systemctl start podman.socket', with --user for your own" if podman else "'systemctl start docker'"
+            )
+            hint = _HINTS.get(error.errno or 0, "").format(start=start)
             reason = error.strerror or "the name is too long" if str(error) else type(error).__name__
-            raise CollectError(f"cannot ask {self._shown}: {reason}{hint}") from None
+            raise CollectError(f"cannot ask {self._shown}: {reason}{f'; {hint}' if hint else ''}") from None
         return sock
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from auditor.collect.declared.engine.client import Client
 from auditor.collect.declared.engine.file import looks_like, parse
 from auditor.collect.declared.engine.live import Engine
-from auditor.errors import EvidenceError
+from auditor.errors import CollectError, EvidenceError
 from auditor.files.text import SourceText
 
 KEYS = [
@@ -178,3 +178,21 @@ def test_the_containers_that_are_varied_are_right_to_begin_with():
         *Engine("unix:///nowhere", {}, client=Answers(info={}, rows=[{"Id": "a"}], one=inspected)),
     ]
     assert [str(one.ports) for each in seen for one in each.openings] == ["80/tcp", "81/tcp", "6379/tcp", "80/tcp"]
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [("docker.sock", "'systemctl start docker'"), ("podman.sock", "'systemctl start podman.socket'")],
+)
+def test_where_no_engine_runs_one_line_says_how_to_start_it(tmp_path, name, start):
+    path = tmp_path / name
+    with pytest.raises(CollectError) as missing:
+        list(Engine(f"unix://{path}", {}))
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
+    with pytest.raises(CollectError) as silent:
+        list(Engine(f"unix://{path}", {}))
+    for caught, why in ((missing, "runs"), (silent, "listens")):
+        assert f"no engine {why} there: {start}" in str(caught.value)
+        assert str(caught.value).endswith("or name its socket (unix://PATH)")
+        assert "\n" not in str(caught.value)
