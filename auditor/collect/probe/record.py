@@ -48,7 +48,7 @@ class Record:
     the chunk they were asked in, ``slow`` those whose answer may come too late again.
     """
 
-    __slots__ = ("aside", "reasons", "rest", "slow", "states", "tally")
+    __slots__ = ("_refused_aside", "aside", "reasons", "rest", "slow", "states", "tally")
 
     def __init__(self) -> None:
         self.states = bytearray()
@@ -57,6 +57,7 @@ class Record:
         self.rest = Rest(array("H"), array("H"))
         self.aside: set[int] = set()
         self.slow: set[int] = set()
+        self._refused_aside: set[int] = set()
 
     def begin(self, highest: int) -> None:
         """Take the memory it needs for ports up to this one."""
@@ -80,7 +81,7 @@ class Record:
 
     def take(self, chunk: Chunk) -> None:
         """Write down the outcomes of a chunk of this round."""
-        if self.aside:
+        if self.aside or self._refused_aside:
             self._leave_out_known(chunk)
         states, tally, codes = self.states, self.tally, chunk.codes
         for port, code in zip(chunk.ports, codes, strict=True):
@@ -100,16 +101,22 @@ class Record:
             rest.extend(compress(chunk.ports, silences))
 
     def _leave_out_known(self, chunk: Chunk) -> None:
-        """What has been answered aside counts once, and silence takes nothing back; open outweighs the rest."""
+        """What has been answered aside counts once, and silence takes nothing back; open outweighs the rest.
+
+        What somebody on the way said of a port is no answer of the host, and gives way to one.
+        """
         states = self.states
-        known = {port for port in self.aside.intersection(chunk.ports) if states[port] not in _OPEN_QUESTIONS}
+        apart = self.aside.intersection(chunk.ports) | self._refused_aside.intersection(chunk.ports)
+        known = {port for port in apart if states[port] not in _OPEN_QUESTIONS}
         if not known:
             return
+        wanted = []
         for port, code in zip(chunk.ports, chunk.codes, strict=True):
-            if port in known and code == OPEN != states[port]:
+            answered = states[port] in ANSWERS
+            wanted.append(port not in known or (code in ANSWERS and not answered))
+            if port in known and answered and code == OPEN != states[port]:
                 states[port] = OPEN
                 self.tally.opens += 1
-        wanted = [port not in known for port in chunk.ports]
         chunk.codes = bytearray(compress(chunk.codes, wanted))
         chunk.ports = array("H", compress(chunk.ports, wanted))
 
@@ -147,14 +154,28 @@ class Record:
         return True
 
     def contradict(self, port: int, code: int, reason: str) -> None:
-        """A message about a port that was taken for closed or silent: refused or unreached, rather."""
+        """A message about a port that was taken for closed or silent: refused or unreached, rather.
+
+        It may tell of a port that is under way once more: what comes back with that chunk counts no second time.
+        """
         if port >= len(self.states):
             return
         before = self.states[port]
-        if before == CLOSED or (before == SILENT and code in {REFUSED, FOREIGN, UNREACHED, LOCAL}):
-            self.states[port] = code
-            self.reasons[port] = reason
-            self.tally.answers += (code in ANSWERS) - (before in ANSWERS)
+        if before != CLOSED and not (before == SILENT and code in {REFUSED, FOREIGN, UNREACHED, LOCAL}):
+            return
+        self.states[port] = code
+        self.reasons[port] = reason
+        tally, answered = self.tally, code in ANSWERS
+        if before == SILENT and answered:
+            self._refused_aside.add(port)
+            tally.answers += 1
+            tally.answered_last += 1
+            if tally.rounds:  # nobody knows which pass it answers; the worse case is that the first one got lost
+                tally.late += 1
+        elif before == CLOSED and not answered:
+            tally.answers -= 1
+            tally.late = min(tally.late, tally.answers)
+            tally.answered_last = min(tally.answered_last, tally.answers)
 
     def forget_opens(self) -> array[int]:
         """Nobody knows what these handshakes were worth: the ports that looked open, unasked from now on."""

@@ -147,3 +147,48 @@ def test_a_late_refusal_counts_once_and_is_no_loss(subject, code, answers):
     answer(subject, {1: OPEN, 2: CLOSED, 5: code}, sent=11.0)
     assert (subject.states[5], subject.reasons[5]) == (code, "ICMP 3/13")
     assert (subject.tally.answers, subject.tally.late) == (answers, 0)
+
+
+def test_a_refusal_that_is_told_before_its_chunk_comes_back_counts_once(subject):
+    subject.end_round(11.0)
+    subject.contradict(5, REFUSED, "ICMP 3/3")
+    answer(subject, {5: REFUSED}, sent=12.0)
+    tally = subject.tally
+    assert subject.states[5] == REFUSED
+    assert (tally.answers, tally.opens, tally.late, tally.answered_last) == (3, 1, 1, 1)
+
+
+def test_a_refusal_that_is_told_after_the_first_pass_is_no_loss(subject):
+    for _ in range(2):
+        subject.contradict(5, REFUSED, "ICMP 3/3")
+    assert (subject.tally.answers, subject.tally.late, subject.tally.answered_last) == (3, 0, 3)
+
+
+def test_a_port_that_was_refused_and_then_opens_is_open_and_counts_once(subject):
+    subject.end_round(11.0)
+    subject.contradict(5, REFUSED, "ICMP 3/3")
+    answer(subject, {5: OPEN}, sent=12.0)
+    assert subject.states[5] == OPEN
+    assert (subject.tally.answers, subject.tally.opens) == (3, 2)
+
+
+@pytest.mark.parametrize("told", ["late", "message"])
+def test_what_somebody_on_the_way_said_gives_way_to_an_answer(subject, told):
+    subject.end_round(11.0)
+    if told == "late":
+        subject.hear_late(late(5, FOREIGN), 0.1)
+    else:
+        subject.contradict(5, FOREIGN, "ICMP 3/13")
+    answer(subject, {5: OPEN}, sent=12.0)
+    assert subject.states[5] == OPEN
+    assert (subject.tally.answers, subject.tally.opens) == (3, 2)
+
+
+def test_a_late_refusal_that_somebody_on_the_way_turns_out_to_have_sent_is_no_answer(subject):
+    subject.end_round(11.0)
+    subject.hear_late(late(5, CLOSED, attempt=1), 0.1)
+    for _ in range(2):
+        subject.contradict(5, FOREIGN, "ICMP 3/13")
+    answer(subject, {5: FOREIGN}, sent=12.0)
+    assert subject.states[5] == FOREIGN
+    assert subject.tally.answers == 2
