@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _TRUE = frozenset({"true", "y", "yes", "on"})
 _LAN = frozenset({"macvlan", "ipvlan"})
+_GATEWAY_MODE = "com.docker.network.bridge.gateway_mode_ipv"
+_DIRECT = frozenset({"nat-unprotected", "routed"})
+"""Modes of a bridge in which others reach a container at its own address, without any published port or beside them."""
 _BINDING = "com.docker.network.bridge.host_binding_ipv4"
 
 
@@ -62,13 +65,15 @@ def _attachments(service: Service, model: Model, trail: tuple[str, ...]) -> Iter
     elif kind == "container" and other:
         reason = "it shares the network of a container of which no file says anything"
         yield Attachment(Reach.UNKNOWN, reason)
+    elif kind == "ns":
+        yield Attachment(Reach.UNKNOWN, "it shares a network namespace of which no file says anything")
     elif mode in {"host", "none"}:
         yield Attachment(Reach.HOST if mode == "host" else Reach.NOWHERE)
     elif mode:
         yield Attachment(Reach.PUBLISHED)
     else:
         for name in service.networks if service.networks is not None else ("default",):
-            yield _network(model.networks.get(name, ()))
+            yield from _network(model.networks.get(name, ()))
 
 
 def _shared(name: str, model: Model, trail: tuple[str, ...]) -> Iterator[Attachment]:
@@ -81,16 +86,21 @@ def _shared(name: str, model: Model, trail: tuple[str, ...]) -> Iterator[Attachm
         yield Attachment(Reach.NOWHERE) if one.reach is Reach.PUBLISHED else one
 
 
-def _network(definitions: Sequence[Node]) -> Attachment:
+def _network(definitions: Sequence[Node]) -> Iterator[Attachment]:
     name, driver = _last(definitions, "name"), _last(definitions, "driver")
     if "host" in {name, driver}:
-        return Attachment(Reach.HOST)
-    if "none" in {name, driver} or driver == "null" or (_last(definitions, "internal") or "").lower() in _TRUE:
-        return Attachment(Reach.NOWHERE)
-    if driver in _LAN:
-        return Attachment(Reach.LAN)
-    options = [found for one in definitions if (found := one.get("driver_opts")) is not None]
-    return Attachment(Reach.PUBLISHED, moved=any(_BINDING in dict(one.fields()) for one in options))
+        yield Attachment(Reach.HOST)
+    elif "none" in {name, driver} or driver == "null" or (_last(definitions, "internal") or "").lower() in _TRUE:
+        yield Attachment(Reach.NOWHERE)
+    elif driver in _LAN:
+        yield Attachment(Reach.LAN)
+    else:
+        options = [found for one in definitions if (found := one.get("driver_opts")) is not None]
+        modes = {family: _last(options, f"{_GATEWAY_MODE}{family}") for family in "46"}
+        if _DIRECT & set(modes.values()):
+            yield Attachment(Reach.LAN)
+        if modes["4"] != "routed":  # a bridge that only routes publishes nothing on the host
+            yield Attachment(Reach.PUBLISHED, moved=any(_BINDING in dict(one.fields()) for one in options))
 
 
 def _last(definitions: Sequence[Node], key: str) -> str | None:

@@ -236,6 +236,7 @@ def test_compose_profiles_says_which_profiles_are_used(tmp_path, profiles, ports
 
 
 HOST = "uses the host's network"
+MODE = "com.docker.network.bridge.gateway_mode_ipv"
 
 
 @pytest.mark.parametrize(
@@ -256,6 +257,11 @@ HOST = "uses the host's network"
         ("networks: {inner: {aliases: [a]}}\nnetworks:\n  inner: {internal: true}", [], None),
         ("image: y\nnetworks:\n  default: {internal: true}", [], None),
         ("networks: [lan]\nnetworks:\n  lan: {driver: macvlan}", [], "an address of its own"),
+        ('network_mode: "ns:/proc/1/ns/net"', [], "a network namespace of which no file says anything"),
+        (f"networks: [b]\nnetworks:\n  b: {{driver_opts: {{{MODE}4: nat-unprotected}}}}", ["8000/tcp"], "of its own"),
+        (f"networks: [b]\nnetworks:\n  b: {{driver_opts: {{{MODE}4: routed}}}}", [], "an address of its own"),
+        (f"networks: [b]\nnetworks:\n  b: {{driver_opts: {{{MODE}6: routed}}}}", ["8000/tcp"], "of its own"),
+        (f"networks: [b]\nnetworks:\n  b: {{driver_opts: {{{MODE}4: nat}}}}", ["8000/tcp"], None),
         ("networks: [b]\nnetworks:\n  b: {driver_opts: {com.docker.network.bridge.host_binding_ipv4: 127.0.0.1}}",
          [], "an option of its network"),
     ],

@@ -477,6 +477,16 @@ def test_an_init_container_that_ends_names_no_port_and_is_not_doubted():
     [
         ("traefik.io/v1alpha1", "IngressRouteTCP", INGRESS),
         ("projectcontour.io/v1", "HTTPProxy", INGRESS),
+        ("k3d.io/v1alpha5", "Simple", INGRESS),
+        ("ngrok.k8s.ngrok.com/v1alpha1", "CloudEndpoint", INGRESS),
+        ("ec2.aws.upbound.io/v1beta1", "SecurityGroupRule", (*NODES[:1], *BALANCERS[:1], *INGRESS)),
+        ("ec2.services.k8s.aws/v1alpha1", "SecurityGroup", (*NODES[:1], *BALANCERS[:1], *INGRESS)),
+        ("compute.cnrm.cloud.google.com/v1beta1", "ComputeFirewall", (*NODES[:1], *BALANCERS[:1], *INGRESS)),
+        (
+            "network.azure.com/v1api20201101",
+            "NetworkSecurityGroupsSecurityRule",
+            (*NODES[:1], *BALANCERS[:1], *INGRESS),
+        ),
         ("serving.knative.dev/v1", "Service", INGRESS),
         ("helm.toolkit.fluxcd.io/v2", "HelmRelease", (*NODES[:1], *BALANCERS[:1], *INGRESS)),
         ("argoproj.io/v1alpha1", "Application", (*NODES[:1], *BALANCERS[:1], *INGRESS)),
@@ -496,6 +506,8 @@ def test_a_kind_that_lets_others_in_and_is_not_read_is_in_doubt(version, kind, n
         ("listeners: [{type: nodeport}]", "type is 'nodeport'"),
         ("bootstrap: {nodePort: 32100}", "nodePort is 32100"),
         ("hostNetwork: true", "hostNetwork is True"),
+        ("bastion: {enabled: true, allowedCIDRBlocks: [0.0.0.0/0]}", "allowedCIDRBlocks is ['0.0.0.0/0']"),
+        ('access: {sourceRanges: ["10.0.0.0/8", "::/0"]}', "sourceRanges is ['10.0.0.0/8', '::/0']"),
     ],
 )
 def test_an_operator_that_is_asked_to_open_something_is_in_doubt(spec, shown):
@@ -511,10 +523,32 @@ def test_an_operator_that_is_asked_to_open_something_is_in_doubt(spec, shown):
         ("hostNetwork: true", "policy/v1beta1"),
         ("hostNetwork: false", "a.example/v1"),
         ("type: ClusterIP", "a.example/v1"),
+        ("egress: {cidrs: [0.0.0.0/0]}", "a.example/v1"),
+        ("destinationCIDRs: [0.0.0.0/0]", "a.example/v1"),
+        ("gateway: 0.0.0.0/0", "a.example/v1"),
     ],
 )
 def test_what_speaks_of_others_or_asks_for_nothing_open_is_not_doubted(spec, version):
     assert doubts(read(pod(spec, "Thing", version))) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "version"),
+    [
+        ("NetworkPolicy", "crd.projectcalico.org/v1"),
+        ("SecurityGroupPolicy", "vpcresources.k8s.aws/v1beta1"),
+        ("CiliumNetworkPolicy", "cilium.io/v2"),
+        ("Middleware", "traefik.io/v1alpha1"),
+    ],
+)
+def test_what_only_narrows_is_not_doubted_where_it_names_everyone(kind, version):
+    assert doubts(read(pod("ingress: [{sourceRange: [0.0.0.0/0]}]", kind, version))) == []
+
+
+def test_ports_of_a_local_cluster_on_its_host_are_in_doubt():
+    text = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n- extraPortMappings: [{hostPort: 8080}]\n"
+    ((_, ports, reason),) = doubts(read(text))
+    assert (ports, reason.startswith("web.yaml:4: hostPort is 8080, and what cluster/default/")) == ("", True)
 
 
 def test_a_scheme_that_faces_the_internet_outweighs_the_older_word_for_internal():
