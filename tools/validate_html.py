@@ -18,7 +18,9 @@ from pathlib import Path
 
 from npm_packages import ROOT, installed
 
-FAULTY = '<!DOCTYPE html><html lang="en"><head><title>x</title></head><body><p id="a"><div id="a"></p><img></body></html>'
+FAULTY = (
+    '<!DOCTYPE html><html lang="en"><head><title>x</title></head><body><p id="a"><div id="a"></p><img></body></html>'
+)
 UNKNOWN_TO_VNU = "violates Content Security Policy (meta tag): blocked by"
 """vnu allows inline styles and scripts by ``unsafe-inline`` or a nonce alone; it does not compute hashes (CSP 3, 8.3)."""
 

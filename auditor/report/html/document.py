@@ -47,6 +47,7 @@ def written(audit: Audit, options: ReportOptions) -> str:
             numbers=numbers_of(audit),
             counts={status.value: number for status, number in audit.counts().items()},
             hosts_named=sorted({one_line(found.host) for found in audit.findings if found.host}),
+            several_vantages=wording.several_vantages(audit),
             sheets=sheets.all(),
             exposure=exposure(sheets),
             controls=assessed_controls(audit),

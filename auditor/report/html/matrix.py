@@ -62,6 +62,11 @@ class Exposure:
     other_ports: int
     signs: Mapping[str, str]
 
+    @property
+    def more(self) -> bool:
+        """Whether any row has open ports without a column."""
+        return any(row.more for row in self.rows)
+
 
 def exposure(sheets: Sheets) -> Exposure:
     """Choose the columns, those with violations first, then the most common, and fill in the rows.
