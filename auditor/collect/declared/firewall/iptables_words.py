@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from auditor.collect.declared.firewall.packets import IPV4, IPV6, SOURCE_PORTS, Lead
-from auditor.collect.declared.firewall.rules import (
-    Act,
+from auditor.collect.declared.firewall.conditions import (
     AnyOf,
     AtRest,
     Condition,
@@ -22,6 +20,8 @@ from auditor.collect.declared.firewall.rules import (
     Unsure,
     Within,
 )
+from auditor.collect.declared.firewall.packets import IPV4, IPV6, SOURCE_PORTS, Lead
+from auditor.collect.declared.firewall.rules import Act
 from auditor.files.iana import registered
 from auditor.model.network import NetworkSet, parse_address
 from auditor.model.ports import ALL_TCP, ALL_UDP, HIGHEST, NO_PORTS, Port, PortSet, Protocol

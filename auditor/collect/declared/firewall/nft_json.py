@@ -6,25 +6,16 @@ name alone (``xt``): what they ask nobody can tell, and ``iptables-save`` can.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from auditor.collect.declared.firewall.account import observation
+from auditor.collect.declared.firewall.conditions import AnyOf, AtRest, Condition, Unsure
 from auditor.collect.declared.firewall.iptables_words import PASSING, address_range
 from auditor.collect.declared.firewall.nft_text_of import text_of
 from auditor.collect.declared.firewall.nft_words import Reader, Undecided
 from auditor.collect.declared.firewall.packets import IPV4, IPV6, Lead
-from auditor.collect.declared.firewall.rules import (
-    Act,
-    AnyOf,
-    AtRest,
-    Chain,
-    Condition,
-    Rule,
-    Rules,
-    Table,
-    Unsure,
-)
+from auditor.collect.declared.firewall.rules import Act, Chain, Rule, Rules, Table
 from auditor.errors import EvidenceError
 from auditor.files.documents import read_documents
 from auditor.model.network import NetworkSet
@@ -154,7 +145,7 @@ class _Builder:
             raise ValueError(msg)
         reader = Reader(self._sets[key], self._rules.door_of)
         text = str(found.get("text") or text_of(found["expr"]))
-        maker = _Maker(reader, text, partial(self._place, path))
+        maker = _Maker(reader, text, cache(partial(self._place, path)))
         chain.rules += maker.rules(found["expr"])
         self._rules.names |= reader.names
         self._learn(found["expr"])

@@ -8,9 +8,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from auditor.collect.declared.firewall.iptables_words import PROTOCOLS, address_range, port_numbers
-from auditor.collect.declared.firewall.packets import ADDRESSES, IPV4, IPV6, PORTS
-from auditor.collect.declared.firewall.rules import (
+from auditor.collect.declared.firewall.conditions import (
     AnyOf,
     AtRest,
     Condition,
@@ -22,6 +20,8 @@ from auditor.collect.declared.firewall.rules import (
     Unsure,
     Within,
 )
+from auditor.collect.declared.firewall.iptables_words import PROTOCOLS, address_range, port_numbers
+from auditor.collect.declared.firewall.packets import ADDRESSES, IPV4, IPV6, PORTS
 from auditor.model.network import NOWHERE, NetworkSet, parse_address
 from auditor.model.ports import ALL_TCP, NO_PORTS, PortSet, Protocol
 

@@ -11,20 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from auditor.collect.declared.firewall.account import observation
+from auditor.collect.declared.firewall.conditions import Condition, Enters, Fixed, Unsure, Within
 from auditor.collect.declared.firewall.iptables_words import networks, port_numbers
 from auditor.collect.declared.firewall.packets import IPV4, IPV6
-from auditor.collect.declared.firewall.rules import (
-    Act,
-    Chain,
-    Condition,
-    Enters,
-    Fixed,
-    Rule,
-    Rules,
-    Table,
-    Unsure,
-    Within,
-)
+from auditor.collect.declared.firewall.rules import Act, Chain, Rule, Rules, Table
 from auditor.errors import EvidenceError
 from auditor.model.ports import ALL_TCP, ALL_UDP, PortSet, Protocol
 

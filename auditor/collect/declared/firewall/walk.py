@@ -8,24 +8,29 @@ each hook by priority. An accept ends a base chain and no more; a drop is final.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
+from auditor.collect.declared.firewall.conditions import is_barred
 from auditor.collect.declared.firewall.packets import Lead, Packets
+from auditor.collect.declared.firewall.portions import TooComplexError
 from auditor.collect.declared.firewall.rules import Act
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from auditor.collect.declared.firewall.rules import Chain, Rule, Rules, Split, Table
+    from auditor.collect.declared.firewall.conditions import Split
+    from auditor.collect.declared.firewall.portions import Budget, Portion, Step
+    from auditor.collect.declared.firewall.rules import Chain, Rule, Rules, Table
     from auditor.model.network import NetworkSet
 
-_STEPS = 300_000
 _DEEPEST = 64
-
-
-class TooComplexError(Exception):
-    """The rules tell so many cases apart that nobody follows them to the end."""
+_JOINED = ("sources", "targets", "origins", "doors", "ports")
+"""Along what cases are joined, in this order: sources of one port rather than ports of one source."""
+_FEW = 16
+"""So many cases are not worth joining."""
+_MATCHING = 10
+"""To cut a case by a rule takes so much longer than to see that the rule is not about it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +53,7 @@ NOBODY = By()
 """Nothing was in the way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """Packets on their way: what cannot be decided about them, and what let them through so far."""
 
     packets: Packets
@@ -58,7 +62,7 @@ class Case:
 
     def doubted(self, by: By) -> Case:
         """The same, in doubt from here on."""
-        return self if self.doubt is not None else replace(self, doubt=by)
+        return self if self.doubt is not None else self._replace(doubt=by)
 
 
 @dataclass(slots=True)
@@ -79,11 +83,13 @@ class Outcome:
 
 
 class Walk:
-    """One rule set."""
+    """One rule set, for a portion of all ports."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, portion: Portion, budget: Budget) -> None:
         self._rules = rules
-        self._steps = 0
+        self._portion = portion
+        self._space = portion.space
+        self._budget = budget
         self._bases: dict[str, list[tuple[Chain, Table]]] = {}
         for table in rules.tables:
             for chain in table.chains.values():
@@ -133,28 +139,30 @@ class Walk:
         for chain, table in self._bases.get(hook, ()):
             if chain.family.isdisjoint(family):
                 continue
-            cases = list(self._base(chain, table, cases, dropped))
+            cases = self._base(chain, table, cases, dropped)
         return cases
 
-    def _base(self, chain: Chain, table: Table, cases: Iterable[Case], dropped: list[Case]) -> Iterator[Case]:
+    def _base(self, chain: Chain, table: Table, cases: Iterable[Case], dropped: list[Case]) -> list[Case]:
         """Lead cases through a base chain; those that it does not look at pass by."""
+        entering: list[Case] = []
+        found: list[Case] = []
         for case in cases:
-            seen, unseen = case.packets, None
-            if chain.kind == "nat" and (not seen.tracked or seen.lead is not None):
-                yield case
+            packets: Packets | None = case.packets
+            if chain.kind == "nat" and (not case.packets.tracked or case.packets.lead is not None):
+                found.append(case)
                 continue
             if chain.doors is not None:
-                inside, unseen = seen.cut("doors", chain.doors)
+                packets, unseen = case.packets.cut("doors", self._space.at_doors(chain.doors))
                 if unseen is not None:
-                    yield replace(case, packets=unseen)
-                if inside is None:
-                    continue
-                seen = inside
-            self._table = table
-            fate = self._chain(chain, [replace(case, packets=seen)], 0, ())
-            dropped += fate.dropped
-            yield from fate.accepted
-            yield from self._end(chain, fate.back, dropped)
+                    found.append(case._replace(packets=unseen))
+            if packets is not None:
+                entering.append(case._replace(packets=packets))
+        self._table = table
+        fate = self._chain(chain, entering, 0, ())
+        dropped += _tidied(fate.dropped)
+        found += fate.accepted
+        found += self._end(chain, fate.back, dropped)
+        return _tidied(found)
 
     def _end(self, chain: Chain, cases: Iterable[Case], dropped: list[Case]) -> Iterator[Case]:
         by = By(chain=chain)
@@ -164,32 +172,49 @@ class Walk:
                 yield case.doubted(by)
             elif chain.accepts:
                 told = case.by.rule is not None or chain.kind == "nat"
-                yield case if told else replace(case, by=by)
+                yield case if told else case._replace(by=by)
             else:
                 dropped.append(case)
 
     def _chain(self, chain: Chain, cases: list[Case], depth: int, stack: tuple[Rule, ...]) -> _Fate:
-        if depth > _DEEPEST:
-            raise TooComplexError
         fate = _Fate([], [], [])
-        for rule in chain.rules:
+        tidy = _FEW
+        for step in self._portion.steps(chain):
             if not cases:
                 break
-            if rule.act is Act.CONTINUE:
-                continue
-            self._steps += len(cases)
-            if self._steps > _STEPS:
-                raise TooComplexError
-            matched: list[Case] = []
+            if depth > _DEEPEST:
+                raise TooComplexError(step.rule)
             passing: list[Case] = []
+            met: list[Case] = []
             for case in cases:
-                _match(case, rule, matched, passing)
-            cases = _distinct(passing)
-            cases += self._act(rule, _distinct(matched), fate, depth, stack)
-            if len(cases) > _STEPS // 100:
-                raise TooComplexError
+                (passing if is_barred(case.packets, step.gates) else met).append(case)
+            self._budget.spend(len(cases) + _MATCHING * len(met), step.rule)
+            if not met:
+                continue
+            matched: list[Case] = []
+            for case in met:
+                self._match(case, step, matched, passing)
+            passing += self._act(step.rule, _distinct(matched), fate, depth, stack)
+            cases = passing
+            if len(cases) > tidy:
+                cases = _tidied(cases)
+                tidy = max(_FEW, 2 * len(cases))
+                self._budget.hold(len(cases), step.rule)
         fate.back += cases
         return fate
+
+    def _match(self, case: Case, step: Step, matched: list[Case], passing: list[Case]) -> None:
+        """Cut a case by all conditions of a rule, those that are decided first."""
+        held = [case]
+        by = By(step.rule)
+        for condition in step.conditions:
+            left: list[Case] = []
+            for one in held:
+                _share(one, condition.split(one.packets, self._space), by, left, passing)
+            held = left
+            if not held:
+                return
+        matched += held
 
     def _act(self, rule: Rule, cases: list[Case], fate: _Fate, depth: int, stack: tuple[Rule, ...]) -> list[Case]:
         """Do with the matched cases what the rule says; return those that go on with the next rule."""
@@ -199,7 +224,7 @@ class Walk:
         by = By(telling)
         match rule.act:
             case Act.ACCEPT:
-                fate.accepted += [case if _is_led(case) else replace(case, by=by) for case in cases]
+                fate.accepted += [case if _is_led(case) else case._replace(by=by) for case in cases]
             case Act.DROP:
                 fate.dropped += cases
             case Act.RETURN:
@@ -207,7 +232,7 @@ class Walk:
             case Act.NAT:
                 fate.accepted += [_led(case, rule, by) for case in cases]
             case Act.UNTRACK:
-                return [replace(case, packets=replace(case.packets, tracked=False)) for case in cases]
+                return [case._replace(packets=case.packets._replace(tracked=False)) for case in cases]
             case Act.JUMP | Act.GOTO:
                 return self._call(rule, cases, fate, depth, (*stack, rule))
             case Act.UNKNOWN:
@@ -227,6 +252,8 @@ class Walk:
             fate.dropped += doubted
             return doubted
         inner = self._chain(called, cases, depth + 1, stack)
+        if len(inner.back) > _FEW:
+            inner.back = _tidied(inner.back)
         fate.accepted += inner.accepted
         fate.dropped += inner.dropped
         if rule.act is Act.JUMP:
@@ -235,27 +262,12 @@ class Walk:
         return []
 
 
-def _match(case: Case, rule: Rule, matched: list[Case], passing: list[Case]) -> None:
-    """Cut a case by all conditions of a rule, those that are decided first."""
-    held = [case]
-    by = By(rule)
-    for condition in sorted(rule.conditions, key=lambda one: not one.decided):
-        left: list[Case] = []
-        for one in held:
-            split = condition.split(one.packets)
-            _share(one, split, by, left, passing)
-        held = left
-        if not held:
-            return
-    matched += held
-
-
 def _share(case: Case, split: Split, by: By, held: list[Case], passing: list[Case]) -> None:
-    held += [replace(case, packets=packets) for packets in split.inside]
-    passing += [replace(case, packets=packets) for packets in split.outside]
+    held += [case._replace(packets=packets) for packets in split.inside]
+    passing += [case._replace(packets=packets) for packets in split.outside]
     doubted = case.doubted(by)
-    held += [replace(doubted, packets=packets) for packets in (*split.unsure, *split.rare_inside)]
-    passing += [replace(doubted, packets=packets) for packets in (*split.unsure, *split.rare_outside)]
+    held += [doubted._replace(packets=packets) for packets in (*split.unsure, *split.rare_inside)]
+    passing += [doubted._replace(packets=packets) for packets in (*split.unsure, *split.rare_outside)]
 
 
 def _distinct(cases: Iterable[Case]) -> list[Case]:
@@ -268,6 +280,27 @@ def _distinct(cases: Iterable[Case]) -> list[Case]:
     return list(found.values())
 
 
+def _tidied(cases: Iterable[Case]) -> list[Case]:
+    """Join cases that differ in one property alone, as often as there are any."""
+    found = _distinct(cases)
+    before = len(found) + 1
+    while len(found) < before:
+        before = len(found)
+        for axis in _JOINED:
+            found = _joined(found, axis)
+    return found
+
+
+def _joined(cases: list[Case], axis: str) -> list[Case]:
+    sums: dict[Case, int] = {}
+    for case in cases:
+        key = case._replace(packets=case.packets._replace(**{axis: 0}))  # type: ignore[arg-type]
+        sums[key] = sums.get(key, 0) | getattr(case.packets, axis)
+    if len(sums) == len(cases):
+        return cases
+    return [key._replace(packets=key.packets._replace(**{axis: mask})) for key, mask in sums.items()]  # type: ignore[arg-type]
+
+
 def _is_led(case: Case) -> bool:
     return case.packets.lead is not None and case.by is not NOBODY
 
@@ -276,7 +309,7 @@ def _led(case: Case, rule: Rule, by: By) -> Case:
     packets = case.packets
     if packets.lead is not None:
         return case
-    return replace(case, packets=replace(packets, lead=rule.lead or Lead()), by=by)
+    return case._replace(packets=packets._replace(lead=rule.lead or Lead()), by=by)
 
 
 def _is_settled(ways: tuple[list[Case], list[Case]], stopped: tuple[list[Case], list[Case]]) -> bool:

@@ -2,6 +2,8 @@ import pytest
 
 from auditor.collect.declared.firewall.beginning import is_iptables_save
 from auditor.errors import EvidenceError
+from auditor.model.network import NetworkSet
+from auditor.model.ports import PortSet
 from tests.unit.collect.declared.firewall.reading import of, opened, undecided
 
 V4 = "0.0.0.0/0"
@@ -217,6 +219,51 @@ def test_a_line_that_cannot_be_read_is_an_error_with_its_place(line, says):
 
 def test_rules_that_call_each_other_without_end_are_told_to_be_too_complex():
     text = save("-A INPUT -j SVC\n-A SVC -j SVC")
-    assert undecided("iptables_save", text) == [("", "fw.txt:1:1: the rules tell too many cases apart to be followed")]
+    told = "fw.txt:8:1: the rules tell too many cases apart to be followed: -A SVC -j SVC"
+    assert undecided("iptables_save", text) == [("1-65535/tcp,1-65535/udp", told)]
     twice = "".join(f":C{n} - [0:0]\n-A C{n} -j C{n + 1}\n-A C{n} -j C{n + 1}\n" for n in range(60))
     assert undecided("iptables_save", save("-A INPUT -j C0\n" + twice)) != []
+
+
+def test_thousands_of_rules_for_sources_and_ports_are_decided_one_by_one():
+    pairs = {(f"10.{n % 200}.{n // 200}.0/24", 1000 + 7 * n) for n in range(3000)}
+    rules = "\n".join(f"-A INPUT -s {net} -p tcp -m tcp --dport {port} -j ACCEPT" for net, port in sorted(pairs))
+    assert sorted(let(rules)) == sorted((f"{port}/tcp", net) for net, port in pairs)
+    assert doubts(rules) == []
+
+
+def test_thousands_of_sources_that_are_shut_out_leave_the_ports_to_all_others():
+    shut = [f"10.{n % 250}.{n // 250}.9" for n in range(2500)]
+    rules = "\n".join(f"-A INPUT -s {one} -j DROP" for one in shut)
+    [(ports, sources)] = let(f"{rules}\n-A INPUT -p tcp -m multiport --dports 22,443 -j ACCEPT")
+    assert ports == "22/tcp,443/tcp"
+    assert NetworkSet.parse(V4) - NetworkSet.parse(sources) == NetworkSet.parse(",".join(shut))
+
+
+def test_thousands_of_rules_that_are_not_decided_are_named_one_by_one():
+    rules = [f"-A INPUT -p tcp -m tcp --dport {1000 + n} -m set --match-set s src -j ACCEPT" for n in range(2500)]
+    found = doubts("\n".join(rules))
+    assert [ports for ports, _ in found] == [f"{1000 + n}/tcp" for n in range(2500)]
+    assert all(reason.endswith(rule) for rule, (_, reason) in zip(rules, found, strict=True))
+
+
+def test_what_is_too_complex_takes_no_other_port_with_it():
+    maze = "".join(
+        f":C{n} - [0:0]\n-A C{n} -s 10.{n}.0.0/16 -j C{n + 1}\n-A C{n} -m set --match-set s src -j C{n + 1}\n"
+        f"-A C{n} -d 10.{n}.0.0/16 -j C{n + 1}\n-A C{n} -j C{n + 1}\n"
+        for n in range(60)
+    )
+    others = "\n".join(f"-A INPUT -p tcp --dport {1000 + 2 * n} -j ACCEPT" for n in range(50))
+    text = save(f"{others}\n-A INPUT -p udp --dport 60000 -j C0\n{maze}-A C60 -j RETURN")
+    assert [one[:2] for one in opened("iptables_save", text)][:40] == [(f"{1000 + 2 * n}/tcp", V4) for n in range(40)]
+    [(ports, reason)] = undecided("iptables_save", text)
+    assert PortSet.parse("60000/udp") <= PortSet.parse(ports)
+    assert PortSet.parse("1000-1078/tcp").isdisjoint(PortSet.parse(ports))
+    assert ": the rules tell too many cases apart to be followed: -A C" in reason
+
+
+def test_what_a_rule_may_let_in_is_not_decided_by_a_narrower_one_after_it():
+    rules = "-A INPUT -p tcp --dport 22 -m set --match-set s src -j ACCEPT\n-A INPUT -s 10.0.0.0/8 -j ACCEPT"
+    [(ports, reason)] = doubts(rules)
+    assert ports == "22/tcp"
+    assert reason.endswith("--match-set s src -j ACCEPT")
