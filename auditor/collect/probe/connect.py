@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import select
 import socket
-import struct
 from errno import (
     EADDRNOTAVAIL,
     EAGAIN,
@@ -30,15 +29,18 @@ from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSALS, REFUSED, RESET, SILENT, Chunk
-from auditor.collect.probe.icmp import ROUTE_ERRORS, Message, classify, drain
+from auditor.collect.probe.descriptors import Descriptors
+from auditor.collect.probe.errorqueue import ErrorQueues
+from auditor.collect.probe.icmp import ROUTE_ERRORS
 from auditor.collect.probe.late import SLOW, Late
 from auditor.collect.probe.lingering import Lingering, Probe
-from auditor.collect.probe.local import is_local
 from auditor.collect.probe.pacing import LATE_WAIT, Wheel, Window
 from auditor.collect.probe.phantoms import Phantoms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from auditor.collect.probe.icmp import Message
 
 WATCH: Final = 0.3
 """Seconds for which a suspicious open port is watched for a reset."""
@@ -49,9 +51,6 @@ _AGAIN: Final = 0.05
 _TRIES: Final = 20
 _DRAIN_EVERY: Final = 64
 _SHORTAGE: Final = frozenset({EADDRNOTAVAIL, EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM})
-_IPV6_RECVERR: Final = 25  # <linux/in6.h>; the socket module does not name it
-_LINGER: Final = struct.pack("ii", 1, 0)
-_EVENTS: Final = select.EPOLLOUT | select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 _ANY4: Final = ("127.0.0.1", 1)
 _ANY6: Final = ("::1", 1, 0, 0)
 
@@ -86,10 +85,8 @@ class Connect:
         self._take = take
         self._window = Window(_FIRST_WINDOW, window)
         self._chunk: Chunk | None = None
-        self._poll = select.epoll()
-        self._sockets: dict[int, socket.socket] = {}
-        self._connect: dict[int, Callable[..., int]] = {}
-        self._idle: dict[bool, list[int]] = {False: [], True: []}
+        self._descriptors = Descriptors()
+        self._errors = ErrorQueues(self._descriptors)
         self._pending: dict[int, Probe] = {}
         self._held: dict[int, Probe] = {}
         self._lingering = Lingering()
@@ -97,10 +94,8 @@ class Connect:
         self._wheel: Wheel[Probe] = Wheel()
         self._again: list[_Again] = []
         self._tries: dict[tuple[Chunk, int], int] = {}
-        self._phantoms = Phantoms(self._sockets)
-        self._refused: set[int] = set()
+        self._phantoms = Phantoms(self._descriptors.sockets)
         self._polls = 0
-        self._ours: dict[str, bool] = {}
 
     @staticmethod
     def hindrance() -> str | None:
@@ -109,11 +104,11 @@ class Connect:
 
     def listen(self, descriptor: int) -> None:
         """Wake up for this descriptor too; it is then named in :attr:`others`."""
-        self._poll.register(descriptor, select.EPOLLIN)
+        self._descriptors.poll.register(descriptor, select.EPOLLIN)
 
     def unlisten(self, descriptor: int) -> None:
         """No longer."""
-        self._poll.unregister(descriptor)
+        self._descriptors.poll.unregister(descriptor)
 
     @property
     def busy(self) -> bool:
@@ -122,14 +117,10 @@ class Connect:
 
     def close(self) -> None:
         """Let go of every descriptor; what is under way is lost."""
-        for sock in self._sockets.values():
-            sock.close()
-        self._sockets.clear()
-        self._connect.clear()
+        self._descriptors.close()
         self._pending.clear()
         self._held.clear()
         self._lingering.clear()
-        self._poll.close()
 
     def step(self, wait: float) -> None:
         """Send what may be sent, take what has come, give up what is overdue. Sleeps at most ``wait`` seconds."""
@@ -138,7 +129,7 @@ class Connect:
             self._try_again(now)
         full = self._fill(now)
         # Idle descriptors have events, too: with room for all none of an answer can be left behind and seem overdue.
-        events = self._poll.poll(self._sleep(wait, now, full=full), len(self._sockets) + 8)
+        events = self._descriptors.poll.poll(self._sleep(wait, now, full=full), len(self._descriptors.sockets) + 8)
         now = monotonic()
         if events:
             self._window.heard(now, full=full)
@@ -153,11 +144,7 @@ class Connect:
 
     def drain(self) -> None:
         """Read the ICMP messages about refused connections that have not been read yet."""
-        refused, self._refused = self._refused, set()
-        for descriptor in refused:
-            sock = self._sockets.get(descriptor)
-            if sock is not None:
-                self.messages += self._messages_on(sock)
+        self.messages += self._errors.drain()
 
     def _sleep(self, wait: float, now: float, *, full: bool) -> float:
         if full:
@@ -196,7 +183,8 @@ class Connect:
 
     def _launch(self, chunk: Chunk, room: int, now: float) -> bool:
         """Ask up to ``room`` more ports of the chunk; False when descriptors ran out."""
-        pending, connect, idle = self._pending, self._connect, self._idle[chunk.scope is not None]
+        descriptors = self._descriptors
+        pending, connect, idle = self._pending, descriptors.connect, descriptors.idle[chunk.scope is not None]
         bucket = self._wheel.bucket(now + min(chunk.timeout, _LOOK)).append
         host, scope, ports = chunk.host, chunk.scope, chunk.ports
         chunk.sent = now
@@ -217,22 +205,7 @@ class Connect:
         return True
 
     def _open(self, chunk: Chunk) -> int | None:
-        """A new descriptor in the epoll set, or None where there are no more."""
-        family = socket.AF_INET if chunk.scope is None else socket.AF_INET6
-        idle = self._idle[chunk.scope is None]
-        if idle and len(self._sockets) >= self._window.limit:  # one of the other family makes room
-            self._drop(idle.pop())
-        try:
-            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        except OSError:
-            return None
-        descriptor = sock.fileno()
-        self._sockets[descriptor] = sock
-        self._connect[descriptor] = sock.connect_ex
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
-        self._poll.register(descriptor, _EVENTS)
-        return descriptor
+        return self._descriptors.open(six=chunk.scope is not None, limit=self._window.limit)
 
     def _without_descriptor(self, chunk: Chunk, now: float) -> bool:
         used = self._under_way
@@ -243,28 +216,16 @@ class Connect:
         self._later(chunk, index, EMFILE, now)
         return False
 
-    def _drop(self, descriptor: int) -> None:
-        """Close a descriptor, so that an open connection ends in a reset and leaves nothing behind."""
-        sock = self._sockets.pop(descriptor)
-        del self._connect[descriptor]
-        self._refused.discard(descriptor)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
-        except OSError:
-            pass
-        finally:
-            sock.close()
-
     def _start(self, chunk: Chunk, index: int, now: float, *, fresh: bool = False) -> None:
         """Ask one port (again)."""
-        idle = self._idle[chunk.scope is not None]
+        idle = self._descriptors.idle[chunk.scope is not None]
         descriptor = idle.pop() if idle and not fresh else self._open(chunk)
         if descriptor is None:
             self._later(chunk, index, EMFILE, now)
             return
         port = chunk.ports[index]
         address = (chunk.host, port) if chunk.scope is None else (chunk.host, port, 0, chunk.scope)
-        error = self._connect[descriptor](address)
+        error = self._descriptors.connect[descriptor](address)
         if error == EINPROGRESS:
             self._await(descriptor, chunk, index, now)
         elif fresh:
@@ -282,14 +243,14 @@ class Connect:
         if error == 0:
             self._opened(descriptor, chunk, index, now)
             return
-        self._drop(descriptor)
+        self._descriptors.drop(descriptor)
         self._start(chunk, index, now, fresh=True)
 
     def _failed_start(self, descriptor: int, chunk: Chunk, index: int, error: int, now: float) -> None:
         if error == 0:
             self._opened(descriptor, chunk, index, now)
             return
-        self._drop(descriptor)
+        self._descriptors.drop(descriptor)
         if error in _SHORTAGE:
             self._later(chunk, index, error, now)
         elif error == ECONNREFUSED:
@@ -330,7 +291,8 @@ class Connect:
 
     def _answers(self, events: list[tuple[int, int]], now: float) -> None:
         """The inner loop, written for speed: a refused descriptor goes straight on to the chunk's next port."""
-        pending, connect, refused = self._pending, self._connect, self._refused
+        descriptors = self._descriptors
+        pending, connect, unread, idle = self._pending, descriptors.connect, descriptors.unread, descriptors.idle
         onward = self._chunk if len(pending) <= self._window.size else None
         bucket = self._wheel.bucket(now + min(onward.timeout, _LOOK)).append if onward is not None else None
         for descriptor, mask in events:
@@ -342,7 +304,7 @@ class Connect:
             scope = chunk.scope
             error = connect[descriptor](_ANY4 if scope is None else _ANY6)
             if error == ECONNREFUSED:
-                refused.add(descriptor)
+                unread.add(descriptor)
                 chunk.codes[index] = CLOSED
                 left = chunk.left = chunk.left - 1
                 if not left:
@@ -362,7 +324,7 @@ class Connect:
                         self._odd_start(descriptor, chunk, index, error, now)
                 else:
                     del pending[descriptor]
-                    self._idle[scope is not None].append(descriptor)
+                    idle[scope is not None].append(descriptor)
             elif (error != EALREADY or mask & select.EPOLLERR) and self._odd_answer(probe, error, now):
                 self._sample(chunk, index, sent, now)
 
@@ -382,56 +344,25 @@ class Connect:
             if error in {0, EISCONN} or not chunk.watch:
                 self._opened(descriptor, chunk, index, now)
             else:
-                self._drop(descriptor)
+                self._descriptors.drop(descriptor)
                 self._settle(chunk, index, RESET)
             return True
-        verdict = self._verdict(descriptor, chunk, index)
+        verdict, messages = self._errors.verdict(descriptor, chunk, index)
+        self.messages += messages
         if error == EALREADY:
             if verdict is None:
                 return False
             del self._pending[descriptor]
-            self._free(descriptor, chunk)
+            self._descriptors.free(descriptor, six=chunk.scope is not None)
         else:
             del self._pending[descriptor]
-            self._drop(descriptor)
+            self._descriptors.drop(descriptor)
             if verdict is None and error != ETIMEDOUT:  # nobody says why: ask again before blaming anything
                 self._later(chunk, index, error, now)
                 return False
         verdict = verdict or (SILENT, None)
         self._settle(chunk, index, *verdict)
         return verdict[0] == REFUSED
-
-    def _verdict(
-        self, descriptor: int, chunk: Chunk, index: int, *, late: bool = False
-    ) -> tuple[int, str | None] | None:
-        """What the network said about this very probe, if it did. A ``late`` refusal is told as a late answer alone."""
-        found: tuple[int, str | None] | None = None
-        for message, code, reason in self._messages_on(self._sockets[descriptor]):
-            own = message.port == chunk.asked[index] and message.host == chunk.host
-            if own:
-                found = code, reason
-            if not (own and late and code in REFUSALS):
-                self.messages.append((message, code, reason))
-        return found
-
-    def _messages_on(self, sock: socket.socket) -> Iterator[tuple[Message, int, str]]:
-        for message in drain(sock):
-            yield message, *classify(message, ours=self._is_ours, target_is_ours=self._is_ours(message.host))
-
-    def _is_ours(self, address: str) -> bool:
-        known = self._ours.get(address)
-        if known is None:
-            known = self._ours[address] = is_local(address)
-        return known
-
-    def _free(self, descriptor: int, chunk: Chunk) -> None:
-        """Stop a connection attempt; the descriptor can be used again."""
-        try:
-            self._sockets[descriptor].shutdown(socket.SHUT_RDWR)
-        except OSError:
-            self._drop(descriptor)
-        else:
-            self._idle[chunk.scope is not None].append(descriptor)
 
     def _settle(self, chunk: Chunk, index: int, code: int, reason: str | None = None) -> None:
         if self._tries:
@@ -442,7 +373,7 @@ class Connect:
     def _opened(self, descriptor: int, chunk: Chunk, index: int, now: float) -> None:
         """The handshake is done. On an address of our own it may be with ourselves (RFC 9293 section 3.5)."""
         if chunk.local and self._phantoms.suspect(descriptor, chunk, index):
-            self._drop(descriptor)
+            self._descriptors.drop(descriptor)
             tries = self._tries[chunk, index] = self._tries.get((chunk, index), 0) + 1
             if tries > _TRIES:
                 self._settle(chunk, index, LOCAL, "local: every connection met itself")
@@ -454,7 +385,7 @@ class Connect:
             self._wheel.bucket(now + WATCH).append(probe)
             self._watch(probe)
         else:
-            self._drop(descriptor)
+            self._descriptors.drop(descriptor)
             self._settle(chunk, index, OPEN)
 
     def _not_pending(self, descriptor: int, mask: int, now: float) -> None:
@@ -463,28 +394,29 @@ class Connect:
             self._answered_late(probe, mask, now)
         elif (probe := self._held.get(descriptor)) is not None:
             self._watch(probe)
-        elif descriptor not in self._sockets:
+        elif descriptor not in self._descriptors.sockets:
             self.others.append(descriptor)
 
     def _answered_late(self, probe: Probe, mask: int, now: float) -> None:
         """Something came for a probe that had been given up. ICMP messages go the way of all others."""
         descriptor, chunk, index, sent = probe
-        error = self._connect[descriptor](_ANY4 if chunk.scope is None else _ANY6)
+        error = self._descriptors.connect[descriptor](_ANY4 if chunk.scope is None else _ANY6)
         refusal = None
         if error != ECONNREFUSED and (error != EALREADY or mask & select.EPOLLERR):
-            refusal = self._verdict(descriptor, chunk, index, late=True)
+            refusal, messages = self._errors.verdict(descriptor, chunk, index, late=True)
+            self.messages += messages
         if error == EALREADY and refusal is None:
             return
         self._lingering.remove(probe)
         if error == ECONNREFUSED:
-            self._refused.add(descriptor)
-            self._idle[chunk.scope is not None].append(descriptor)
+            self._descriptors.unread.add(descriptor)
+            self._descriptors.idle[chunk.scope is not None].append(descriptor)
             self._tell_late(chunk, index, now - sent, CLOSED)
             return
         if error == EALREADY:
-            self._free(descriptor, chunk)
+            self._descriptors.free(descriptor, six=chunk.scope is not None)
         else:
-            self._drop(descriptor)
+            self._descriptors.drop(descriptor)
         if error in {0, EISCONN, ECONNRESET, EPIPE}:
             self._tell_late(chunk, index, now - sent, OPEN)
         elif refusal is not None and refusal[0] in REFUSALS:
@@ -502,7 +434,7 @@ class Connect:
 
     def _watch(self, probe: Probe) -> None:
         try:
-            self._sockets[probe[0]].recv(1, socket.MSG_PEEK)
+            self._descriptors.sockets[probe[0]].recv(1, socket.MSG_PEEK)
         except BlockingIOError:
             return
         except OSError:
@@ -511,14 +443,16 @@ class Connect:
     def _release(self, probe: Probe, code: int) -> None:
         descriptor, chunk, index, _ = probe
         del self._held[descriptor]
-        self._drop(descriptor)
+        self._descriptors.drop(descriptor)
         self._settle(chunk, index, code)
 
     def _expire(self, now: float) -> None:
         """Give up what has waited long enough; this loop is written for speed, too."""
+        descriptors = self._descriptors
         for probe in self._lingering.due(now):
-            self._free(probe[0], probe[1])
-        pending, sockets, wheel, lingering = self._pending, self._sockets, self._wheel, self._lingering
+            descriptors.free(probe[0], six=probe[1].scope is not None)
+        pending, wheel, lingering = self._pending, self._wheel, self._lingering
+        sockets, idle = descriptors.sockets, descriptors.idle
         for probe in wheel.due(now):
             descriptor, chunk, index, sent = probe
             if pending.get(descriptor) is not probe:
@@ -536,10 +470,10 @@ class Connect:
                     sockets[descriptor].shutdown(socket.SHUT_RDWR)
                 except OSError:  # it is not connecting any more: an answer came this moment, and is lost now
                     del pending[descriptor]
-                    self._drop(descriptor)
+                    self._descriptors.drop(descriptor)
                     self._start(chunk, index, now, fresh=True)
                     continue
-                self._idle[chunk.scope is not None].append(descriptor)
+                idle[chunk.scope is not None].append(descriptor)
                 chunk.heard &= chunk.timeout >= LATE_WAIT
             del pending[descriptor]
             chunk.codes[index] = SILENT
