@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from auditor.errors import UsageError
-from auditor.report import csv_format, github, gitlab, html, json_format, junit, markdown, sarif, text
+from auditor.report import csv_format, github, gitlab, html, json_format, junit, markdown, oscal, sarif, text
 from auditor.report.escape import one_line
 from auditor.report.options import ReportOptions
 
@@ -49,6 +49,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "gitlab": Format(name="gitlab", suffix=".gitlab.json", render=gitlab.render),
         "html": Format(name="html", suffix=".html", render=html.render),
         "csv": Format(name="csv", suffix=".csv", render=csv_format.render),
+        "oscal": Format(name="oscal", suffix=".oscal.json", render=oscal.render),
     }
 )
 

@@ -23,7 +23,9 @@ KEPT = {name: value for name, value in os.environ.items() if name == "PATH" or n
 """What the command gets of the environment: no terminal's width, no colours, no language."""
 
 SUFFIXES = {"json": ".json", "junit": ".xml", "sarif": ".sarif"}
-"""Every format but text, and what the expected file of each ends with."""
+"""The formats of every case beside text, and what the expected file of each ends with."""
+MORE = {"oscal": ".oscal.json"}
+"""Formats of those cases that have an expected file of them."""
 
 
 def run_case(case: Path, tmp_path: Path) -> tuple[int, dict[str, str]]:
@@ -31,7 +33,8 @@ def run_case(case: Path, tmp_path: Path) -> tuple[int, dict[str, str]]:
     copy = tmp_path / case.name
     shutil.copytree(case, copy)
     (copy / ".git").mkdir()  # locations in reports are relative to the repository
-    reports = [f"-o{name}=expected{suffix}" for name, suffix in SUFFIXES.items()]
+    suffixes = SUFFIXES | {name: suffix for name, suffix in MORE.items() if (case / f"expected{suffix}").exists()}
+    reports = [f"-o{name}=expected{suffix}" for name, suffix in suffixes.items()]
     command = [Path(sys.executable).with_name("auditor"), *shlex.split((case / "command").read_text(encoding="utf-8"))]
     environment = KEPT | {"LC_ALL": "C.UTF-8", "NO_COLOR": "1", "COLUMNS": "100"}
     done = subprocess.run(
@@ -39,7 +42,7 @@ def run_case(case: Path, tmp_path: Path) -> tuple[int, dict[str, str]]:
     )
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode not in {2, 4}, done.stderr
-    written = {f"expected{suffix}": (copy / f"expected{suffix}").read_text("utf-8") for suffix in SUFFIXES.values()}
+    written = {f"expected{suffix}": (copy / f"expected{suffix}").read_text("utf-8") for suffix in suffixes.values()}
     return done.returncode, {"expected.txt": done.stdout} | written
 
 

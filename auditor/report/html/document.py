@@ -12,8 +12,8 @@ from markupsafe import Markup
 from auditor.model.findings import Status, Verdict
 from auditor.model.policy import Severity
 from auditor.report import wording
+from auditor.report.controls import assessed_controls
 from auditor.report.escape import one_line
-from auditor.report.html.controls import assessed_controls
 from auditor.report.html.exceptions import exceptions_used, reviews
 from auditor.report.html.hosts import Sheets
 from auditor.report.html.matrix import exposure

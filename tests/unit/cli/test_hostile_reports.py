@@ -17,7 +17,7 @@ from lxml import etree
 
 from auditor.cli.app import run
 from auditor.report.registry import FORMATS
-from tests.unit.report.shared import shared
+from tests.unit.report.shared import oscal_schema, shared
 
 HOSTILE = {
     "terminal sequences": "\x1b[2J\x1b]0;owned\x07\x9b31m",
@@ -196,6 +196,28 @@ def check_html(written):
 SCRIPTS: dict[str, int] = {}
 """How many scripts a page has: as many with every string."""
 
+
+def check_oscal(written):
+    check_json(written)
+    document = json.loads(written)
+    oscal_schema().validate(document)
+    for text in prose_of(document):
+        assert not re.search(r"(?<!\\)[<`\[]|@(?!\u200b)", text), text[:200]
+
+
+def prose_of(value):
+    """Every text that OSCAL takes for Markdown."""
+    if isinstance(value, list):
+        for part in value:
+            yield from prose_of(part)
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            if key in {"title", "description", "remarks"}:
+                yield part
+            else:
+                yield from prose_of(part)
+
+
 CHECKS = {
     "text": check_text,
     "json": check_json,
@@ -206,6 +228,7 @@ CHECKS = {
     "gitlab": check_gitlab,
     "csv": check_csv,
     "html": check_html,
+    "oscal": check_oscal,
 }
 
 

@@ -1,9 +1,12 @@
 """Files that lie beside a checkout, shared between projects: official schemas among them."""
 
+import json
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
 
 _SHARED = Path(__file__).parents[4] / "shared"
 
@@ -17,3 +20,10 @@ def shared(name):
             pytest.fail(reason)
         pytest.skip(reason)
     return str(path)
+
+
+@cache
+def oscal_schema():
+    """A validator of OSCAL 1.1.3, its patterns in the words of Python's regular expressions."""
+    text = Path(shared("schemas/oscal_complete_schema-1.1.3.json")).read_text("utf-8")
+    return Draft7Validator(json.loads(text.replace(r"\\p{L}", r"[^\\W\\d_]").replace(r"\\p{N}", r"\\d")))

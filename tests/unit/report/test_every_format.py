@@ -114,6 +114,18 @@ def counted_in_html(written):
     return tally
 
 
+def counted_in_oscal(written):
+    result = json.loads(written)["assessment-results"]["results"][0]
+    props = {fact["name"]: fact["value"] for fact in result["props"]}
+    observed = [
+        next(fact["value"] for fact in one["props"] if fact["name"] == "status")
+        for one in result.get("observations", [])
+    ]
+    words = ("violation", "excepted", "note", "unverified")
+    assert {word: int(props[f"{word}-count"]) for word in words} == {word: observed.count(word) for word in words}
+    return {word: observed.count(word) for word in words}
+
+
 COUNTERS = {
     "text": counted_in_text,
     "json": counted_in_json,
@@ -124,6 +136,7 @@ COUNTERS = {
     "gitlab": counted_in_gitlab,
     "csv": counted_in_csv,
     "html": counted_in_html,
+    "oscal": counted_in_oscal,
 }
 
 

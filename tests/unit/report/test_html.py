@@ -12,8 +12,8 @@ from auditor.model.evidence import Completion, Kind, Origin
 from auditor.model.findings import EvidenceUsed, Requirement, Status, Unverified, Verdict
 from auditor.model.policy import Approval
 from auditor.model.ports import ALL_TCP, NO_PORTS, Port, PortSet
+from auditor.report.controls import AGAINST, NOT_ASSESSED, SUPPORTS, assessed_controls
 from auditor.report.html import render
-from auditor.report.html.controls import AGAINST, NOT_ASSESSED, SUPPORTS, assessed_controls
 from auditor.report.html.exceptions import reviews
 from auditor.report.html.hosts import Sheets
 from auditor.report.html.matrix import exposure

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.findings.catalogue import CHECKS
-from auditor.model.findings import Status
-from auditor.report.html.control_titles import FRAMEWORKS, TITLES
+from auditor.model.findings import Novelty, Status
+from auditor.model.policy import Severity
+from auditor.report.control_titles import FRAMEWORKS, TITLES
+from auditor.report.escape import one_line
 
 if TYPE_CHECKING:
-    from auditor.model.findings import Audit
+    from collections.abc import Iterable
+
+    from auditor.model.findings import Audit, Finding
 
 SUPPORTS, AGAINST, NOT_ASSESSED = "supports evidence for", "evidence against", "not assessed"
 
@@ -36,7 +40,8 @@ def assessed_controls(audit: Audit) -> list[Assessed]:
     of_checks = {control for check in CHECKS.values() for control in check.controls}
     of_hosts = {control for check in CHECKS.values() if check.about_exposure for control in check.controls}
     of_rules = {control for row in audit.hosts for held in row.holds for control in held.controls}
-    failed, lifted = _tally(audit, Status.VIOLATION), _tally(audit, Status.EXCEPTED)
+    failed = _tally(found for found in audit.findings if speaks_against(found))
+    lifted = _tally(found for found in audit.findings if found.status is Status.EXCEPTED)
     gap = _gap(audit)
     found = []
     for control in sorted(of_checks | of_rules | failed.keys() | lifted.keys(), key=_order):
@@ -77,17 +82,29 @@ def _gap(audit: Audit) -> str | None:
     return None
 
 
-def _tally(audit: Audit, status: Status) -> dict[str, int]:
+def speaks_against(finding: Finding) -> bool:
+    """Whether a finding contradicts its controls.
+
+    What a baseline knows, and what is below the severity that fails the gate, does so too: the gate may let it pass,
+    and the port is open all the same.
+    """
+    if finding.status is Status.NOTE:
+        check = CHECKS.get(finding.check)
+        about_exposure = check is not None and check.about_exposure
+        return about_exposure or finding.novelty is Novelty.PERSISTING or finding.severity > Severity.INFO
+    return finding.status is Status.VIOLATION
+
+
+def _tally(findings: Iterable[Finding]) -> dict[str, int]:
     tally: dict[str, int] = {}
-    for finding in audit.findings:
-        if finding.status is status:
-            for control in dict.fromkeys(finding.controls):
-                tally[control] = tally.get(control, 0) + 1
+    for finding in findings:
+        for control in dict.fromkeys(finding.controls):
+            tally[control] = tally.get(control, 0) + 1
     return tally
 
 
 def _order(control: str) -> tuple[int, str, list[tuple[int, str]]]:
-    prefix, _, number = control.partition(":")
+    prefix, _, number = one_line(control).partition(":")  # the same after the audit was kept and read back
     place = list(FRAMEWORKS).index(prefix) if prefix in FRAMEWORKS else len(FRAMEWORKS)
     parts = [(int(part), "") if part.isascii() and part.isdigit() else (-1, part) for part in number.split(".")]
     return place, prefix, parts
