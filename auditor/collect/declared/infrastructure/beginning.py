@@ -10,7 +10,7 @@ _TERRAFORM_PART = re.compile(
 )
 _TEMPLATE = re.compile(r"(?:^[ \t{]*|[{,]\s{0,99})[\"']?(?:AWSTemplateFormatVersion|Resources)[\"']?\s*:", re.MULTILINE)
 _TEMPLATE_RESOURCE = re.compile(
-    r"^[ \t{]*[\"']?AWSTemplateFormatVersion[\"']?\s*:|[\"']?Type[\"']?\s{0,99}:\s{0,99}[\"']?(?:AWS|Custom|Alexa)::\w",
+    r"^[ \t{]*[\"']?AWSTemplateFormatVersion[\"']?\s*:|[\"']?Type[\"']?\s{0,99}:\s{0,99}[\"']?[A-Za-z0-9]{1,64}::\w",
     re.MULTILINE,
 )
 _LISTING = re.compile(r'\{\s*"SecurityGroups"\s*:\s*\[')
@@ -22,7 +22,7 @@ def is_terraform(text: str) -> bool:
 
 
 def is_cloudformation(text: str) -> bool:
-    """Whether it is a template: it says so, or has resources whose types are AWS's."""
+    """Whether it is a template: it says so, or has resources whose types are of its form (``AWS::EC2::Instance``)."""
     return _TEMPLATE.search(text) is not None and _TEMPLATE_RESOURCE.search(text) is not None
 
 

@@ -31,6 +31,12 @@ _ATTRIBUTES = {
     "SecurityGroupIds", "SecurityGroups", "VpcSecurityGroupIds", "VPCSecurityGroups", "GroupSet", "SecurityGroupId",
     "Ec2SecurityGroupIds",
 }  # fmt: skip
+_DEFAULTED = {
+    "AWS::EC2::Instance", "AWS::ElasticLoadBalancing::LoadBalancer", _BALANCER,
+}  # fmt: skip
+_OTHERWISE = {"LaunchTemplate", "NetworkInterfaces"}
+"""Properties by which an instance has groups that it does not name itself."""
+_MACRO = "Fn::Transform"
 _TAME = ("AWS::LanguageExtensions", "AWS::Serverless-", "AWS::SecretsManager-", "AWS::CodeDeployBlueGreen")
 """Macros of AWS's own that make no rules of a firewall."""
 _LATER = "known only at deployment"
@@ -85,12 +91,18 @@ class _Stack:
                 yield self._subject(name, rules, self._doubts[name])
         yield from self._balancers()
         yield from self._unread(told=bool(self._rules or attached))
-        for transform in self._transforms():
-            yield Subject(name="template", doubts=[f"{transform} makes resources that are known only at deployment"])
-        unread = [name for name in _mapping(self._document.data.get("Resources")) if str(name).startswith("Fn::")]
-        if unread:
-            reason = f"{shown(unread[0])} makes resources that are known only at deployment"
-            yield Subject(name="template", doubts=[reason])
+        yield from self._made_later()
+
+    def _made_later(self) -> Iterator[Subject]:
+        """Yield what macros and loops add, which the template does not show."""
+        for name, resource in self._resources.items():
+            if self._made[name] is not False and (_MACRO in resource or _MACRO in _mapping(resource.get("Properties"))):
+                place = self._document.location(("Resources", name))
+                reason = f"{place.file}:{place.line}: what a macro adds to {name} is {_LATER}"
+                yield self._subject(name, [], [reason])
+        looped = (name for name in _mapping(self._document.data.get("Resources")) if str(name).startswith("Fn::"))
+        for maker in (*self._transforms(), *map(shown, looped)):
+            yield Subject(name="template", doubts=[f"{maker} makes resources that are {_LATER}"])
 
     def _unread(self, *, told: bool) -> Iterator[Subject]:
         """Yield what may open ports and is not read. ``told``: the template says otherwise who may come in."""
@@ -207,8 +219,16 @@ class _Stack:
                 else:
                     what = self._why() if value is UNKNOWN else f"not in the template: {_named(value)}"
                     doubts.append(f"{name} takes security groups that are {what}")
+            if not groups and not doubts and self._takes_default(name, kind):
+                doubts.append(f"{name} takes a security group that is not in the template: its network's default group")
             if groups or doubts:
                 yield name, list(dict.fromkeys(groups)), list(dict.fromkeys(doubts))
+
+    def _takes_default(self, name: str, kind: str) -> bool:
+        """Whether a resource that names no group has the one that its network gives."""
+        properties = _mapping(self._properties(name).data)
+        is_plain = properties.get("Type", "application") == "application" and properties.get("Scheme") != "internal"
+        return kind in _DEFAULTED and is_plain and not _OTHERWISE & set(properties)
 
     def _found(self, node: Value, depth: int) -> Iterator[Any]:
         """Yield every group that the properties of a resource name, at whatever depth."""

@@ -142,7 +142,7 @@ TEMPLATE_READ = (
 _TEMPLATE_OPENERS = (
     "AWS::Lightsail::*", "AWS::CloudFormation::Stack", "AWS::CloudFormation::StackSet", "AWS::CloudFormation::Macro",
     "AWS::ServerlessRepo::Application", "AWS::Serverless::Application", "AWS::EC2::ClientVpnEndpoint",
-    "AWS::ElasticBeanstalk::Environment", "AWS::WorkSpaces::IpGroup",
+    "AWS::ElasticBeanstalk::Environment", "AWS::WorkSpaces::IpGroup", "*::MODULE",
 )  # fmt: skip
 _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -156,7 +156,7 @@ def is_opener(kind: str) -> bool:
 
 def is_opener_of_template(kind: str) -> bool:
     """Whether a type of CloudFormation's may open ports, and nothing here reads it: by the same words."""
-    if kind in TEMPLATE_READ or not kind.startswith("AWS::"):
+    if kind in TEMPLATE_READ:
         return False
     return is_any(kind, (*_TEMPLATE_OPENERS, *_OPENERS)) or is_opener(as_terraform(kind))
 

@@ -92,9 +92,7 @@ def plan_of(data: dict[str, Any]) -> Plan:
     """Read the resources of a plan or a state; what is not of the documented form is passed over."""
     plan = Plan(modules=dict(_modules(_mapping(_mapping(data.get("configuration")).get("root_module")), "", 0)))
     seen: set[tuple[str, str]] = set()
-    for key in ("resource_changes", "deferred_changes"):
-        for at, change in enumerate(_list(data.get(key))):
-            _take_change(plan, seen, _mapping(change), (key, at))
+    _take_changes(plan, seen, data)
     planned = bool(seen)
     for key in ("planned_values", "values"):
         for entry, module, path in _tree(_mapping(_mapping(data.get(key)).get("root_module")), (key, "root_module"), 0):
@@ -117,6 +115,15 @@ def plain_address(address: str) -> str:
     return _INDEX.sub("", address)
 
 
+def _take_changes(plan: Plan, seen: set[tuple[str, str]], data: dict[str, Any]) -> None:
+    for key in ("resource_changes", "deferred_changes"):
+        for at, change in enumerate(_list(data.get(key))):
+            _take_change(plan, seen, _mapping(change), (key, at))
+    for at, change in enumerate(map(_mapping, _list(data.get("resource_drift")))):
+        if (str(change.get("address")), _mode(change)) not in seen:  # changed outside, and the plan leaves it so
+            _take_change(plan, seen, change, ("resource_drift", at))
+
+
 def _take_change(plan: Plan, seen: set[tuple[str, str]], change: dict[str, Any], path: Path) -> None:
     if "resource_change" in change:  # a deferred one
         change, path = _mapping(change["resource_change"]), (*path, "resource_change")
@@ -136,6 +143,7 @@ def _take_change(plan: Plan, seen: set[tuple[str, str]], change: dict[str, Any],
         return
     else:
         key, values = "after", known(after if isinstance(after, dict) else {}, what.get("after_unknown"))
+        values = _Partial() if values is UNKNOWN else values
     if isinstance(values, dict):
         plan.resources.append(_resource(plan, change, module, (*path, "change", key), values))
 
@@ -148,7 +156,7 @@ def _take_value(plan: Plan, entry: dict[str, Any], module: str, path: Path, *, w
 
 
 class _Partial(dict[str, Any]):
-    """Planned values without the list of changes: what is known only after apply is left out of them."""
+    """Values of which those that are known only after apply are left out: a plan without its list of changes."""
 
     def get(self, key: str, default: Any = None) -> Any:
         """Take an attribute that is missing for unknown."""

@@ -80,7 +80,7 @@ def is_unread_in_template(kind: str, properties: Any, *, told: bool) -> bool:
         return not told
     if is_opener_of_template(kind):
         return _may_publish(kind, properties)
-    return kind.startswith("AWS::") and not is_settled(kind) and _names_everyone(as_terraform(kind), properties)
+    return not is_settled(kind) and _names_everyone(as_terraform(kind), properties)
 
 
 def doubt_about(name: str, kind: str, place: Location | None) -> str:

@@ -223,6 +223,8 @@ Resources:
         ("AWS::MediaLive::InputSecurityGroup", "{}"),
         ("AWS::Redshift::ClusterSecurityGroupIngress", "{}"),
         ("AWS::Unheard::Of", "{AllowedCidrs: [0.0.0.0/0]}"),
+        ("Acme::Net::FirewallRule", "{}"),
+        ("Acme::Web::Site::MODULE", "{}"),
     ],
 )
 def test_what_may_open_ports_and_is_not_read_is_unverified_by_its_name(tmp_path, kind, properties):
@@ -300,3 +302,30 @@ def test_listed_security_groups_are_read_by_id_and_name(tmp_path):
 def test_what_lets_nobody_in_by_itself_is_not_doubted(tmp_path, kind, properties):
     seen = read(tmp_path, f"Resources:\n  Edge: {{Type: '{kind}', Properties: {properties}}}\n")
     assert [doubts(one) for one in seen if one.unknown] == []
+
+
+@pytest.mark.parametrize(
+    "place", ["Fn::Transform: {Name: M}, Properties: {}", "Properties: {Fn::Transform: {Name: M}}"]
+)
+def test_what_a_macro_adds_to_a_resource_is_unverified(tmp_path, place):
+    seen = read(tmp_path, f"Resources:\n  Web: {{Type: 'AWS::EC2::SecurityGroup', {place}}}\n")
+    reason = f"{tmp_path}/template.yaml:2: what a macro adds to Web is known only at deployment"
+    assert [("", reason)] in [doubts(one) for one in seen]
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "doubted"),
+    [
+        ("AWS::EC2::Instance", "{ImageId: ami-1}", True),
+        ("AWS::EC2::Instance", "{LaunchTemplate: {LaunchTemplateId: lt-1}}", False),
+        ("AWS::EC2::Instance", "{NetworkInterfaces: [{NetworkInterfaceId: eni-1}]}", False),
+        ("AWS::ElasticLoadBalancing::LoadBalancer", "{Listeners: [{LoadBalancerPort: 80}]}", True),
+        ("AWS::ElasticLoadBalancingV2::LoadBalancer", "{}", True),
+        ("AWS::ElasticLoadBalancingV2::LoadBalancer", "{Type: network}", False),
+        ("AWS::S3::Bucket", "{}", False),
+    ],
+)
+def test_what_names_no_group_has_the_one_of_its_network(tmp_path, kind, properties, doubted):
+    seen = read(tmp_path, f"Resources:\n  Web: {{Type: '{kind}', Properties: {properties}}}\n")
+    reason = "Web takes a security group that is not in the template: its network's default group"
+    assert [doubts(one) for one in seen] == ([[("", reason)]] if doubted else [])

@@ -202,6 +202,20 @@ def test_a_state_is_read_like_a_plan(tmp_path):
     assert said(read(tmp_path, state)) == [("aws_security_group.web", "443/tcp", "0.0.0.0/0")]
 
 
+def test_what_changed_outside_and_the_plan_leaves_so_counts_as_it_is(tmp_path):
+    drift = {"resource_drift": [group("web", [ingress(22)], actions=["update"])["change"]]}
+    assert said(read(tmp_path, plan() | drift)) == [("aws_security_group.web", "22/tcp", "0.0.0.0/0")]
+    mended = plan(group("web", [ingress(443)], actions=["update"]))
+    assert said(read(tmp_path, mended | drift)) == [("aws_security_group.web", "443/tcp", "0.0.0.0/0")]
+    gone = {"resource_drift": [group("web", [ingress(22)], actions=["delete"])["change"]]}
+    assert said(read(tmp_path, plan() | gone)) == []
+
+
+def test_a_group_of_which_everything_is_known_only_later_is_unverified(tmp_path):
+    late = resource("aws_security_group", "web", {}, unknown=True, config={"ingress": {}})
+    assert [(host, ports) for host, ports, _ in doubts(read(tmp_path, plan(late)))] == [("aws_security_group.web", "")]
+
+
 def test_a_plan_that_ended_in_an_error_is_unverified(tmp_path):
     assert doubts(read(tmp_path, plan() | {"errored": True}))[0][0] == "plan"
 
