@@ -134,7 +134,7 @@ class SecondLook:
         self._added = array("H")
         self.todo = left
         self._heard = False
-        contradicted = any(self._trails[port][-1] in _STATEMENTS for port in left)
+        contradicted = any(trail[-1] in _STATEMENTS for trail in map(self._trails.get, left) if trail)
         return SILENT_PAUSE if contradicted or (left and self._looks > 1) else 0.0
 
     def settle(self, states: bytearray, reasons: dict[int, str]) -> int:

@@ -192,7 +192,7 @@ def _notes(subject: Subject, silent: PortSet) -> tuple[str, ...]:
         looks = subject.absence.looks
         note = f"given up after {looks} look{'s' if looks > 1 else ''}"
         notes.append(f"{note}: {spared:,} of {subject.size:,} ports were not asked" if spared else note)
-    if subject.alive and silent:
+    if subject.alive and silent and subject.verdict not in {Next.LOST, Next.GONE} and tally.rounds:
         missed = tally.missed(tally.loss_of_opens if subject.verdict is Next.LIMITS_REFUSALS else tally.loss)
         bound = "" if tally.late or tally.lost else "at most "
         notes.append(f"loss {bound}{tally.loss:.1%}, {tally.rounds} passes, expected opens missed {missed:.3f}")

@@ -77,7 +77,12 @@ class Tally:
         return (self.late_opens + self.lost_open + 0.5) / (self.opens + self.open_canaries + 1)
 
     def missed(self, loss: float) -> float:
-        """How many open ports are expected to have been missed in all rounds so far, given this loss."""
+        """How many open ports are expected to have been missed in all rounds so far, given this loss.
+
+        Infinitely many before the first round has been carried through: nobody knows.
+        """
+        if not self.rounds:
+            return float("inf")
         never = min(loss, 0.999) ** self.rounds
         return (self.opens + 0.5) * never / (1 - never)
 

@@ -308,3 +308,15 @@ def test_a_break_during_the_second_look_leaves_the_first():
     one = interrupted(subject, "office", "interrupted")
     assert one.open == PortSet.parse("80")
     assert one.unknown == ()
+
+
+def test_an_open_port_that_comes_late_in_the_second_look_is_looked_at_in_the_next_round():
+    look = surprised("6379")
+    look.hear([6379], [CLOSED])
+    look.add(333)
+    assert look.go_on() > 0
+    assert sorted(look.todo) == [333, 6379]
+    look.hear([333, 6379], [OPEN, OPEN])
+    look.go_on()
+    assert not look.todo
+    assert "2 (2 as before)" in look.note

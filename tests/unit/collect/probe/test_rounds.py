@@ -69,3 +69,7 @@ def test_the_more_rounds_the_fewer_ports_are_missed(opens, lost, more, rounds):
     further = Tally(rounds=rounds + 1, answers=opens, opens=opens, canaries=lost + more, lost=lost)
     assert 0 <= further.missed(further.loss) <= fewer.missed(fewer.loss)
     assert 0 < fewer.loss <= 1
+
+
+def test_before_a_round_has_been_carried_through_nobody_knows_what_is_missed():
+    assert Tally(answers=3, opens=1).missed(0.1) == float("inf")
