@@ -216,7 +216,8 @@ class Observation:
     @property
     def accounted(self) -> PortSet:
         """The ports of which the observation says something: a state, or why there is none."""
-        return PortSet.union((self.seen, *(unknown.ports for unknown in self.unknown)))
+        states = (self.open, self.closed, self.filtered, self.open_filtered, self.closed_filtered)
+        return PortSet.union((*states, *[unknown.ports for unknown in self.unknown]))
 
     @property
     def key(self) -> Key:

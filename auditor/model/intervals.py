@@ -39,6 +39,24 @@ class IntervalSet:
         return made
 
     @classmethod
+    def from_members(cls, members: Iterable[int]) -> Self:
+        """The set of these integers, in any order.
+
+        :raises ValueError: one below zero.
+        """
+        bounds: list[int] = []
+        end = -1
+        for member in sorted(members):
+            if member > end:
+                bounds += (member, end := member + 1)
+            elif member < 0:
+                msg = f"not a member: {member}"
+                raise ValueError(msg)
+            elif member == end:
+                bounds[-1] = end = member + 1
+        return cls.from_bounds(tuple(bounds))
+
+    @classmethod
     def union(cls, sets: Iterable[Self]) -> Self:
         """All of them together; quicker than one after the other where they share nothing, as states of ports do."""
         parts = [part for part in sets if part.bounds]

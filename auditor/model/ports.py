@@ -5,6 +5,7 @@ TCP and UDP lie on one axis (UDP starts at 65,536), so that one set holds both a
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -72,7 +73,7 @@ class PortSet(IntervalSet):
     def numbers(cls, numbers: Iterable[int], protocol: Protocol = Protocol.TCP) -> Self:
         """The ports with these numbers, in any order; tens of thousands are quick."""
         offset = _OFFSET[protocol]
-        return cls((offset + number, offset + number) for number in numbers)
+        return cls.from_members([number + offset for number in numbers] if offset else numbers)
 
     @classmethod
     def parse(cls, text: str, protocol: Protocol = Protocol.TCP) -> Self:
@@ -100,8 +101,17 @@ class PortSet(IntervalSet):
 
     def text(self, protocol: Protocol) -> str:
         """The part of one protocol as ``80,443,8000-8010``, ascending, without its name."""
-        offset = _OFFSET[protocol]
-        return ",".join([_range_text(low - offset, high - offset) for low, high in self.only(protocol).ranges()])
+        offset, bounds = _OFFSET[protocol], self.bounds
+        if not bounds or bounds[0] >= offset + _SPAN or bounds[-1] <= offset:
+            return ""
+        if bounds[0] < offset or bounds[-1] > offset + _SPAN:
+            bounds = self.only(protocol).bounds
+        return ",".join(
+            [
+                str(low - offset) if beyond - low == 1 else f"{low - offset}-{beyond - offset - 1}"
+                for low, beyond in zip(bounds[::2], bounds[1::2], strict=True)
+            ]
+        )
 
     def __str__(self) -> str:
         """``80/tcp,8000-8010/tcp,53/udp``; reads back with :meth:`parse`."""
@@ -116,7 +126,8 @@ class PortSet(IntervalSet):
 
     def __contains__(self, port: Port) -> bool:
         """Whether the port is inside."""
-        return self.has(_index(port))
+        protocol, number = port
+        return bool(bisect_right(self.bounds, number + _OFFSET[protocol]) & 1)
 
     def __len__(self) -> int:
         """How many ports."""
@@ -144,7 +155,3 @@ def _number(text: str) -> int:
         msg = f"not a port: {text!r:.60}"
         raise ValueError(msg)
     return int(text)
-
-
-def _range_text(low: int, high: int) -> str:
-    return str(low) if low == high else f"{low}-{high}"

@@ -10,23 +10,37 @@ import json
 from dataclasses import replace
 from datetime import UTC
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from auditor.model.evidence import Way
 from auditor.model.ports import NO_PORTS, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
-    from auditor.model.evidence import Completion, Container, Observation, Opening, Origin, ServiceSeen, Socket
+    from auditor.model.evidence import (
+        Completion,
+        Container,
+        Observation,
+        Opening,
+        Origin,
+        ServiceSeen,
+        Socket,
+        Unknown,
+    )
     from auditor.model.location import Location
     from auditor.model.ports import PortSet
 
     Fields = dict[str, object]
 
+_T = TypeVar("_T")
+
 VERSION = 1
 
 _json = json.JSONEncoder(separators=(",", ":")).encode
+
+_FLAGS = {None: "", True: "true", False: "false"}
 
 STATES = (
     ("open", "open"),
@@ -69,29 +83,30 @@ def observation_line(seen: Observation, *, interim: bool = False) -> str:
 
     ``interim``: the target is not finished, and the line says what has become known since the one before.
     """
-    fields: Fields = {
-        "interim": interim or None,
-        "host": seen.host,
-        "address": seen.address,
-        "names": list(seen.names) or None,
-        "vantage": seen.vantage,
-        "alive": seen.alive,
-        "started": time_text(seen.started),
-        "finished": time_text(seen.finished),
+    texts = {
+        "interim": "true" if interim else "",
+        "host": _string(seen.host),
+        "address": _string(seen.address),
+        "names": _array(_json, seen.names),
+        "vantage": _string(seen.vantage),
+        "alive": _FLAGS[seen.alive],
+        "started": _string(time_text(seen.started)),
+        "finished": _string(time_text(seen.finished)),
         "tcp": _states(seen, Protocol.TCP),
         "udp": _states(seen, Protocol.UDP),
-        "errors": [{"ports": str(unknown.ports), "reason": unknown.reason} for unknown in seen.unknown] or None,
-        "unspoken": str(seen.unspoken) or None,
-        "asked": str(seen.asked) if interim or seen.asked != seen.accounted else None,
-        "services": [_service(service) for service in seen.services] or None,
-        "sockets": [_socket(socket) for socket in seen.sockets] or None,
-        "openings": [_opening(opening) for opening in seen.openings] or None,
-        "guarded": str(seen.guarded) or None,
-        "notes": list(seen.notes) or None,
+        "errors": _array(_unknown, seen.unknown),
+        "unspoken": _quoted(seen.unspoken) if seen.unspoken else "",
+        "asked": _quoted(seen.asked) if interim or seen.asked != seen.accounted else "",
+        "services": _array(_service, seen.services),
+        "sockets": _array(_socket, seen.sockets),
+        "openings": _array(_opening, seen.openings),
+        "guarded": _string(str(seen.guarded)) if seen.guarded else "",
+        "notes": _array(_json, seen.notes),
     }
-    return line_of(fields)
+    return _members(texts) + "\n"
 
 
+@lru_cache(maxsize=4096)  # hosts that are scanned together have their times in common
 def time_text(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC: ``2026-11-22T20:50:39Z``."""
     if moment is None:
@@ -100,18 +115,18 @@ def time_text(moment: datetime | None) -> str | None:
     return there.isoformat().replace("+00:00", "Z")
 
 
-def _states(seen: Observation, protocol: Protocol) -> Fields | None:
-    texts: Fields = {}
-    for name, field in STATES:
-        ports: PortSet = getattr(seen, field)
-        if ports and (text := ports.text(protocol)):
-            texts[name] = text
-    return texts or None
+def _states(seen: Observation, protocol: Protocol) -> str:
+    members = [f'"{name}":"{text}"' for name, field in STATES if (text := getattr(seen, field).text(protocol))]
+    return "{" + ",".join(members) + "}" if members else ""
 
 
-@lru_cache(maxsize=4096)  # thousands of hosts share a few; nobody changes what it returns
-def _service(service: ServiceSeen) -> Fields:
-    return _given(
+def _unknown(unknown: Unknown) -> str:
+    return _members({"ports": _quoted(unknown.ports), "reason": _json(unknown.reason)})
+
+
+@lru_cache(maxsize=4096)  # thousands of hosts share a few
+def _service(service: ServiceSeen) -> str:
+    return _object(
         {
             "port": str(service.port),
             "service": service.service,
@@ -125,8 +140,8 @@ def _service(service: ServiceSeen) -> Fields:
     )
 
 
-def _socket(socket: Socket) -> Fields:
-    return _given(
+def _socket(socket: Socket) -> str:
+    return _object(
         {
             "port": str(socket.port),
             "address": socket.address,
@@ -151,8 +166,8 @@ def _container(container: Container) -> Fields:
     return _given({"engine": container.engine, "id": container.id, "name": container.name})
 
 
-def _opening(opening: Opening) -> Fields:
-    return _given(
+def _opening(opening: Opening) -> str:
+    return _object(
         {
             "port": str(replace(opening, more=NO_PORTS).ports),
             "more": str(opening.more) or None,
@@ -184,4 +199,26 @@ def _given(fields: Fields) -> Fields:
 
 def line_of(fields: Fields) -> str:
     """One line of JSON; what is None is left out."""
-    return _json(_given(fields)) + "\n"
+    return _object(fields) + "\n"
+
+
+def _object(fields: Fields) -> str:
+    return _json(_given(fields))
+
+
+def _members(texts: dict[str, str]) -> str:
+    """An object whose values are JSON already; what is empty is left out, and an object without any is empty."""
+    members = [f'"{name}":{text}' for name, text in texts.items() if text]
+    return "{" + ",".join(members) + "}" if members else ""
+
+
+def _array(encode: Callable[[_T], str], items: tuple[_T, ...]) -> str:
+    return "[" + ",".join([encode(item) for item in items]) + "]" if items else ""
+
+
+def _string(text: str | None) -> str:
+    return "" if text is None else _json(text)
+
+
+def _quoted(ports: PortSet) -> str:
+    return f'"{ports}"'

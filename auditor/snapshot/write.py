@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NEW = ".new"
+_BLOCK = 64 * 1024
 _NOTE = b'{"interim":true'
 _PLAN = (b'{"plan":', b'{"targets":')
 """How these lines begin, as :mod:`auditor.snapshot.encode` and :mod:`auditor.snapshot.plan` write them."""
@@ -80,6 +81,31 @@ class SnapshotWriter:
         with self._undisturbed():
             self._unfinished.pop(seen.key, None)
             self._write(observation_line(seen))
+
+    def add_all(self, evidence: Iterable[Observation]) -> None:
+        """Write observations as they come, in blocks; all of them are in the file when this returns or raises.
+
+        A kill may lose the last block: for what can be read again.
+        """
+        lines: list[str] = []
+        size = 0
+        try:
+            for seen in evidence:
+                self._unfinished.pop(seen.key, None)
+                line = observation_line(seen)
+                size += len(line)
+                lines.append(line)
+                if size >= _BLOCK:
+                    self._flush(lines)
+                    size = 0
+        finally:
+            self._flush(lines)
+
+    def _flush(self, lines: list[str]) -> None:
+        with self._undisturbed():
+            block = "".join(lines)
+            lines.clear()
+            self._write(block)
 
     def note(self, seen: Observation) -> None:
         """Write what has become known of a target that is not finished, to be added to what the file has of it.
@@ -278,7 +304,6 @@ def record(evidence: Evidence, path: str | Path) -> Completion:
     :raises EvidenceError: it cannot be read; the snapshot then ends as incomplete, with that reason.
     """
     with SnapshotWriter(path, evidence.origin) as writer:
-        for seen in evidence:
-            writer.add(seen)
+        writer.add_all(evidence)
         writer.close(evidence.completion)
     return evidence.completion

@@ -6,6 +6,7 @@ The forms are those of nmap's own ``nmap.dtd``; elements that say nothing of por
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 from xml.sax.handler import ContentHandler
 
@@ -273,6 +274,7 @@ def _count(text: str | None, *, digits: int = 9) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= digits else 0
 
 
+@lru_cache(maxsize=4096)  # hosts that are scanned together have their times in common
 def time(text: str | None) -> datetime | None:
     """Seconds since 1970, as nmap writes all times."""
     seconds = _count(text, digits=10)

@@ -23,7 +23,7 @@ from auditor.model.ports import NO_PORTS, Protocol
 
 if TYPE_CHECKING:
     from auditor.model.evidence import ServiceSeen
-    from auditor.model.ports import Port, PortSet
+    from auditor.model.ports import PortSet
 
 _T = TypeVar("_T")
 
@@ -99,10 +99,10 @@ class _Unusual(Exception):  # noqa: N818 - no error: somebody else has to read i
 
 
 class _Listed(NamedTuple):
-    """A ``<port>``: where, the words for its state and the reason for it, who sent that, and the service."""
+    """A ``<port>``: state and protocol, as a record lists them; its number, the reason, who sent that, the service."""
 
-    port: Port
-    state: str
+    listed: tuple[str, Protocol]
+    number: int
     reason: str
     sender: str | None
     service: ServiceSeen | None
@@ -157,12 +157,12 @@ class PlainHosts:
             record.extras.append(Extra(state=extra.state, count=extra.ports, named=extra.named))
             record.answer(extra.state, "")
             record.answer(extra.state, extra.reason, sender=UNNAMED)
-        remembered = self._ports
+        remembered, numbers = self._ports, record.listed
         for piece in listed:
-            port, state, reason, sender, service = remembered.get(piece) or self._port(piece)
+            where, number, reason, sender, service = remembered.get(piece) or self._port(piece)
             if not record.answered:
-                record.answer(state, reason, sender=sender)
-            record.listed[state, port.protocol].append(port.number)
+                record.answer(where[0], reason, sender=sender)
+            numbers[where].append(number)
             if service is not None:
                 record.serve(service)
 
@@ -194,7 +194,13 @@ class PlainHosts:
         return _remember(
             self._ports,
             text,
-            _Listed(port=port, state=state or "", reason=reason or "", sender=sender, service=service),
+            _Listed(
+                listed=(state or "", port.protocol),
+                number=port.number,
+                reason=reason or "",
+                sender=sender,
+                service=service,
+            ),
         )
 
 

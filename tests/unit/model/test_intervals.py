@@ -33,6 +33,16 @@ def test_a_set_holds_exactly_the_numbers_of_its_ranges(ranges: list[tuple[int, i
     assert bool(made) is bool(expected)
 
 
+@given(st.lists(SMALL))
+def test_a_set_holds_exactly_the_members_that_it_is_made_of(numbers: list[int]) -> None:
+    assert IntervalSet.from_members(numbers) == IntervalSet((number, number) for number in numbers)
+
+
+def test_no_member_is_below_zero() -> None:
+    with pytest.raises(ValueError, match="not a member: -1"):
+        IntervalSet.from_members([4, -1])
+
+
 @given(RANGES)
 def test_ranges_come_back_disjoint_ascending_and_apart(ranges: list[tuple[int, int]]) -> None:
     back = list(IntervalSet(ranges).ranges())

@@ -149,6 +149,7 @@ def assert_one_plain_line(line):
     assert line.isascii()
     assert line.endswith("\n")
     assert line[:-1].isprintable()
+    assert line == json.dumps(json.loads(line), separators=(",", ":")) + "\n"
     line_validator().validate(json.loads(line))
 
 

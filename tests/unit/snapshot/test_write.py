@@ -4,6 +4,7 @@ import signal
 import stat
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
@@ -86,6 +87,14 @@ def test_record_writes_it_all_and_says_how_it_ended(path):
     assert list(snapshot) == HOSTS
     assert snapshot.completion == incomplete
     assert snapshot.origin.started == ORIGIN.started
+
+
+@pytest.mark.parametrize("fault", [None, KeyboardInterrupt(), EvidenceError("f:3: bad")])
+def test_record_writes_each_of_more_hosts_than_fit_a_block_once_and_in_order(path, fault):
+    hosts = [Observation(host=f"web-{number}", notes=("n" * 1000,)) for number in range(200)]
+    with nullcontext() if fault is None else pytest.raises(type(fault)):
+        record(FakeEvidence(hosts, breaks_with=fault), path)
+    assert list(Snapshot(path)) == hosts
 
 
 def test_tee_passes_on_what_it_records(path):

@@ -95,6 +95,29 @@ def test_a_file_tells_the_same_with_and_without_the_short_cut(
     assert outcome(path) == by_the_parser_alone(path, monkeypatch)
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    places=st.lists(
+        st.tuples(
+            st.integers(0, 4000), st.integers(0, 3), st.sampled_from(["", "<", ">", '"', "&", "/", "-", "9", "\n"])
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_a_damaged_file_tells_the_same_with_and_without_the_short_cut(
+    places: list[tuple[int, int, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = [PIECES[10], PIECES[0], PIECES[2], PIECES[4]]
+    text = HEAD + "".join(host_text(number, "\n", pieces, "") for number in range(5)) + TAIL
+    for at, length, other in places:
+        place = at % len(text)
+        text = text[:place] + other + text[place + length :]
+    path = tmp_path / "scan.xml"
+    path.write_text(text, encoding="utf-8")
+    assert outcome(path) == by_the_parser_alone(path, monkeypatch)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1", "cp037", "utf-16", "hz"])
 def test_only_encodings_that_hold_ascii_are_read_by_the_short_cut(
     encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
