@@ -26,7 +26,7 @@ from errno import (
     ETIMEDOUT,
 )
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSALS, REFUSED, RESET, SILENT, Chunk
 from auditor.collect.probe.descriptors import Descriptors
@@ -36,6 +36,7 @@ from auditor.collect.probe.late import SLOW, Late
 from auditor.collect.probe.lingering import Lingering, Probe
 from auditor.collect.probe.pacing import LATE_WAIT, Wheel, Window
 from auditor.collect.probe.phantoms import Phantoms
+from auditor.collect.probe.repeats import Repeats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,14 +54,6 @@ _DRAIN_EVERY: Final = 64
 _SHORTAGE: Final = frozenset({EADDRNOTAVAIL, EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM})
 _ANY4: Final = ("127.0.0.1", 1)
 _ANY6: Final = ("::1", 1, 0, 0)
-
-
-class _Again(NamedTuple):
-    """A probe that this machine could not send, to be tried once more."""
-
-    chunk: Chunk
-    at: int
-    when: float
 
 
 class Connect:
@@ -92,8 +85,7 @@ class Connect:
         self._lingering = Lingering()
         self._crowded = False
         self._wheel: Wheel[Probe] = Wheel()
-        self._again: list[_Again] = []
-        self._tries: dict[tuple[Chunk, int], int] = {}
+        self._repeats: Repeats[Chunk] = Repeats(_AGAIN)
         self._phantoms = Phantoms(self._descriptors.sockets)
         self._polls = 0
 
@@ -113,7 +105,7 @@ class Connect:
     @property
     def busy(self) -> bool:
         """Whether anything is under way."""
-        return bool(self._pending or self._held or self._again)
+        return bool(self._pending or self._held or self._repeats)
 
     def close(self) -> None:
         """Let go of every descriptor; what is under way is lost."""
@@ -125,7 +117,7 @@ class Connect:
     def step(self, wait: float) -> None:
         """Send what may be sent, take what has come, give up what is overdue. Sleeps at most ``wait`` seconds."""
         now = monotonic()
-        if self._again:
+        if self._repeats:
             self._try_again(now)
         full = self._fill(now)
         # Idle descriptors have events, too: with room for all none of an answer can be left behind and seem overdue.
@@ -151,11 +143,9 @@ class Connect:
             wait = min(wait, _GROW_WAIT) if self._window.can_grow else wait
         elif self._chunk is not None and self._chunk.cursor < len(self._chunk.ports) and not self._crowded:
             return 0.0
-        for due in (self._wheel.next_due, self._lingering.next_due):
+        for due in (self._wheel.next_due, self._lingering.next_due, self._repeats.next_due):
             if due is not None:
                 wait = min(wait, due - now)
-        if self._again:
-            wait = min(wait, self._again[0].when - now)
         return max(0.0, wait)
 
     def _fill(self, now: float) -> bool:
@@ -270,8 +260,7 @@ class Connect:
 
     def _later(self, chunk: Chunk, index: int, error: int, now: float) -> None:
         """This machine is short of something: ask again soon, and fewer at a time."""
-        tries = self._tries[chunk, index] = self._tries.get((chunk, index), 0) + 1
-        if tries > _TRIES:
+        if self._repeats.count(chunk, index) > _TRIES:
             reason = f"local: {os.strerror(error)}"
             self._settle(chunk, index, LOCAL, reason)
             if not self._pending:
@@ -279,15 +268,12 @@ class Connect:
             return
         if error in _SHORTAGE:
             self._window.halve()
-        self._again.append(_Again(chunk, index, now + _AGAIN))
+        self._repeats.add(chunk, index, now)
 
     def _try_again(self, now: float) -> None:
-        again, self._again = self._again, []
-        for one in again:
-            if one.when <= now and self._under_way < self._window.limit:
-                self._start(one.chunk, one.at, now)
-            else:
-                self._again.append(one)
+        free = max(0, self._window.limit - self._under_way)
+        for chunk, index, _ in self._repeats.due(now, free):
+            self._start(chunk, index, now)
 
     def _answers(self, events: list[tuple[int, int]], now: float) -> None:
         """The inner loop, written for speed: a refused descriptor goes straight on to the chunk's next port."""
@@ -365,8 +351,8 @@ class Connect:
         return verdict[0] == REFUSED
 
     def _settle(self, chunk: Chunk, index: int, code: int, reason: str | None = None) -> None:
-        if self._tries:
-            self._tries.pop((chunk, index), None)
+        if self._repeats.tries:
+            self._repeats.forget(chunk, index)
         if chunk.settle(index, code, reason):
             self.finished.append(chunk)
 
@@ -374,8 +360,7 @@ class Connect:
         """The handshake is done. On an address of our own it may be with ourselves (RFC 9293 section 3.5)."""
         if chunk.local and self._phantoms.suspect(descriptor, chunk, index):
             self._descriptors.drop(descriptor)
-            tries = self._tries[chunk, index] = self._tries.get((chunk, index), 0) + 1
-            if tries > _TRIES:
+            if self._repeats.count(chunk, index) > _TRIES:
                 self._settle(chunk, index, LOCAL, "local: every connection met itself")
             else:
                 self._start(chunk, index, now, fresh=True)

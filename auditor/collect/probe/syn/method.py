@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSALS, SILENT, UNASKED, UNREACHED, Chunk
 from auditor.collect.probe.connect import Connect
+from auditor.collect.probe.errorqueue import OwnAddresses
 from auditor.collect.probe.icmp import NO_NEIGHBOUR, ROUTE_ERRORS, Message, classify
 from auditor.collect.probe.late import SLOW, Late
-from auditor.collect.probe.local import is_local
 from auditor.collect.probe.pacing import Wheel, Window
+from auditor.collect.probe.repeats import Repeats
 from auditor.collect.probe.syn.packet import FLAGS, RST, SYN_ACK
 from auditor.collect.probe.syn.peer import Flight, Peers, acknowledgement
 from auditor.collect.probe.syn.sources import SLOTS, SourcePorts
@@ -51,14 +52,6 @@ class _Burst(NamedTuple):
     sent: float
 
 
-class _Again(NamedTuple):
-    """A probe to send once more: it did not leave this machine, or its answer may have been lost in it."""
-
-    flight: Flight
-    at: int
-    when: float
-
-
 class Syn:
     """Carries out chunks; see :class:`Connect` for what the members mean.
 
@@ -89,10 +82,9 @@ class Syn:
         self._ready: deque[Chunk] = deque()
         self._flying = 0
         self._wheel: Wheel[_Burst] = Wheel()
-        self._again: deque[_Again] = deque()
-        self._tries: dict[tuple[Chunk, int], int] = {}
+        self._repeats: Repeats[Flight] = Repeats(_AGAIN)
         self._lost_at = 0.0
-        self._ours: dict[str, bool] = {}
+        self._own = OwnAddresses()
 
     @staticmethod
     def hindrance() -> str | None:
@@ -137,7 +129,7 @@ class Syn:
     def step(self, wait: float) -> None:
         """Send what may be sent, take what has come, give up what is overdue. Sleeps at most ``wait`` seconds."""
         now = monotonic()
-        if self._again:
+        if self._repeats:
             self._try_again(now)
         full = self._fill(now)
         self._connect.step(self._sleep(wait, now, full=full))
@@ -168,8 +160,7 @@ class Syn:
             if self._flying < self._window.size:
                 return 0.0
             wait = min(wait, _GROW_WAIT) if self._window.can_grow else wait
-        again = self._again[0].when if self._again else None
-        dues = (due for due in (self._wheel.next_due, self._peers.next_due, again) if due is not None)
+        dues = (due for due in (self._wheel.next_due, self._peers.next_due, self._repeats.next_due) if due is not None)
         return max(0.0, min(wait, min(dues, default=now + wait) - now))
 
     # -- what to send --------------------------------------------------------------------------------------------
@@ -286,18 +277,13 @@ class Syn:
 
     def _once_more(self, flight: Flight, index: int, most: int, now: float) -> bool:
         """Have a probe sent again, unless that has been done so often."""
-        key = flight.chunk, index
-        tries = self._tries[key] = self._tries.get(key, 0) + 1
-        if tries <= most:
-            self._again.append(_Again(flight, index, now + _AGAIN))
-        return tries <= most
+        if self._repeats.count(flight.chunk, index) > most:
+            return False
+        self._repeats.add(flight, index, now)
+        return True
 
     def _try_again(self, now: float) -> None:
-        for _ in range(min(len(self._again), _BURST)):
-            flight, index, when = self._again[0]
-            if when > now:
-                return
-            self._again.popleft()
+        for flight, index, _ in self._repeats.due(now, _BURST):
             if flight.chunk.codes[index] == UNASKED:
                 self._ask(flight, index, now)
 
@@ -336,7 +322,7 @@ class Syn:
         before = chunk.codes[index]
         if before not in {UNASKED, SILENT}:  # answered from another source port
             return
-        if chunk.sampled != now and (chunk, index) not in self._tries:
+        if chunk.sampled != now and (chunk, index) not in self._repeats.tries:
             self._sample(flight, index, now)
         if before == SILENT or now - flight.times[0] > SLOW:
             self._note_slow(flight, index, now)
@@ -376,7 +362,7 @@ class Syn:
 
     def _note_slow(self, flight: Flight, index: int, now: float) -> None:
         seconds, chunk = now - flight.sent(index), flight.chunk
-        if (chunk, index) not in self._tries and (seconds > SLOW or chunk.codes[index] == SILENT):
+        if (chunk, index) not in self._repeats.tries and (seconds > SLOW or chunk.codes[index] == SILENT):
             chunk.slow.append((chunk.asked[index], seconds))
 
     def _refused(self, refusal: Refusal, family: int, now: float) -> None:
@@ -386,7 +372,7 @@ class Syn:
         question = self._questions.get((refusal.target, refusal.source_port))
         host, sender = (socket.inet_ntop(family, address) for address in (refusal.target, refusal.sender))
         message = Message(host, refusal.port, family, refusal.type, refusal.code, sender)
-        code, reason = classify(message, ours=self._is_ours, target_is_ours=False)
+        code, reason = classify(message, ours=self._own.has, target_is_ours=False)
         flight, index = question.where.pop(refusal.port, (None, 0)) if question else (None, 0)
         if flight is not None and flight.chunk.left and not flight.chunk.codes[index]:
             self._settle(flight.chunk, index, code, reason)
@@ -399,12 +385,6 @@ class Syn:
         ):
             self.messages.append((message, code, reason))
 
-    def _is_ours(self, address: str) -> bool:
-        known = self._ours.get(address)
-        if known is None:
-            known = self._ours[address] = is_local(address)
-        return known
-
     def _settle(self, chunk: Chunk, index: int, code: int, reason: str | None = None) -> None:
         self._flying -= 1
         if chunk.settle(index, code, reason):
@@ -416,9 +396,9 @@ class Syn:
             question.users -= 1
             if not question.users:
                 del self._questions[key]
-        if self._tries:
+        if self._repeats.tries:
             for index in range(len(chunk.ports)):
-                self._tries.pop((chunk, index), None)
+                self._repeats.forget(chunk, index)
         self.finished.append(chunk)
 
     def _expire(self, now: float) -> None:

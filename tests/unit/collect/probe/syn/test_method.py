@@ -9,6 +9,7 @@ from time import monotonic, sleep
 import pytest
 
 from auditor.collect.probe import chunk as outcome
+from auditor.collect.probe import errorqueue
 from auditor.collect.probe.chunk import Chunk
 from auditor.collect.probe.syn import method, peer
 from auditor.collect.probe.syn.packet import Refusal
@@ -66,7 +67,7 @@ def wire(monkeypatch):
     made = Wire()
     monkeypatch.setattr(method, "Wire", lambda: made)
     monkeypatch.setattr(peer, "Kernel", Kernel)
-    monkeypatch.setattr(method, "is_local", lambda address: address == "192.0.2.1")
+    monkeypatch.setattr(errorqueue, "is_local", lambda address: address == "192.0.2.1")
     return made
 
 
