@@ -69,10 +69,16 @@ def _lines(change: Change) -> Iterator[str]:
         yield f"~ {place}: {wording.ports(moved.ports, 60)} was {moved.before}, is {moved.now}"
     for replaced in change.replaced:
         yield f"~ {place}: {replaced.port} was {one_line(replaced.before)}, is {one_line(replaced.now)}"
+    for spread in change.widened:
+        told = f"was {one_line(spread.before)}, is {one_line(spread.now)}"
+        yield f"+ {place}: {wording.ports(spread.ports, 60)} reaches further: {told}"
+    for spread in change.narrowed:
+        told = f"was {one_line(spread.before)}, is {one_line(spread.now)}"
+        yield f"- {place}: {wording.ports(spread.ports, 60)} reaches less far: {told}"
     if change.unasked:
-        yield f"? {place}: open {wording.ports(change.unasked, 60)}, which the earlier one did not look at"
+        yield f"? {place}: open {wording.ports(change.unasked, 60)}, of which the earlier one does not tell enough"
     if change.unseen:
-        yield f"? {place}: was open {wording.ports(change.unseen, 60)}, which the later one does not know"
+        yield f"? {place}: was open {wording.ports(change.unseen, 60)}, of which the later one does not tell enough"
 
 
 def _place(change: Change) -> str:
@@ -109,4 +115,8 @@ def _change(change: Change) -> dict[str, Any]:
         **{name: str(getattr(change, name)) for name in _FIELDS},
         "moved": [{"ports": str(one.ports), "before": one.before, "now": one.now} for one in change.moved],
         "replaced": [{"port": str(one.port), "before": one.before, "now": one.now} for one in change.replaced],
+        **{
+            name: [{"ports": str(one.ports), "before": one.before, "now": one.now} for one in getattr(change, name)]
+            for name in ("widened", "narrowed")
+        },
     }

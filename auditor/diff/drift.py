@@ -6,22 +6,25 @@ not tell, is never closed and never new: it is in doubt, and said so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from auditor.errors import UsageError
-from auditor.model.drift import Change, Drift, Moved, Replaced
+from auditor.model.drift import Change, Drift, Moved, Replaced, Spread
 from auditor.model.evidence import Kind, Scope
 from auditor.model.findings import EvidenceUsed
 from auditor.model.network import parse_address
 from auditor.model.ports import ALL_TCP, ALL_UDP, NO_PORTS, Port, PortSet
+from auditor.model.reach import declared_reach, grown, joined, socket_reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from auditor.model.evidence import Evidence, Observation
+    from auditor.model.reach import Reach
 
 _EVERY_PORT = ALL_TCP | ALL_UDP
+_SHOWN = 3
 _Key = tuple[str, str | None]
 
 
@@ -35,6 +38,9 @@ class _Seen:
     filtered: PortSet = NO_PORTS
     shut: PortSet = NO_PORTS
     services: dict[Port, set[str]] = field(default_factory=dict)
+    reach: list[Reach] = field(default_factory=list)
+    doubt: PortSet = NO_PORTS
+    """Ports of which more may be true than the evidence could tell."""
 
     @property
     def not_open(self) -> PortSet:
@@ -80,7 +86,7 @@ def _read(evidence: Evidence) -> dict[_Key, _Seen]:
         _ADD[evidence.origin.kind](seen, observation)
     if not evidence.completion.complete and evidence.origin.kind is not Kind.PROBE:
         for seen in found.values():  # a table or file that was cut short does not say what is not there
-            seen.shut = NO_PORTS
+            seen.shut, seen.doubt = NO_PORTS, _EVERY_PORT
     return found
 
 
@@ -119,6 +125,8 @@ def _add_sockets(seen: _Seen, observation: Observation) -> None:
     for unknown in observation.unknown:
         doubt |= unknown.ports
     seen.shut |= observation.asked - doubt
+    seen.doubt |= doubt
+    seen.reach += [socket_reach(one) for one in reached if not one.client]
     for one in reached:
         if one.process:
             seen.services.setdefault(one.port, set()).add(one.process)
@@ -128,9 +136,11 @@ def _add_declared(seen: _Seen, observation: Observation) -> None:
     doubt = NO_PORTS
     for opening in observation.openings:
         seen.open |= opening.ports
+        seen.reach.append(declared_reach(opening, opening.ports))
     for unknown in observation.unknown:
         doubt |= unknown.ports or _EVERY_PORT
-    seen.shut = (seen.shut or _EVERY_PORT) - doubt
+    seen.doubt |= doubt
+    seen.shut = _EVERY_PORT - seen.doubt
 
 
 _ADD = {Kind.PROBE: _add_probe, Kind.SOCKETS: _add_sockets, Kind.DECLARED: _add_declared}
@@ -139,6 +149,7 @@ _ADD = {Kind.PROBE: _add_probe, Kind.SOCKETS: _add_sockets, Kind.DECLARED: _add_
 def _changes(earlier: dict[_Key, _Seen], later: dict[_Key, _Seen]) -> Iterator[Change]:
     for key in earlier.keys() & later.keys():
         before, now = earlier[key], later[key]
+        more, less = _spread(before, now), _spread(now, before)
         change = Change(
             name=now.name,
             vantage=key[1],
@@ -146,8 +157,10 @@ def _changes(earlier: dict[_Key, _Seen], later: dict[_Key, _Seen]) -> Iterator[C
             shut=before.open & now.not_open,
             moved=tuple(_moved(before, now)),
             replaced=tuple(_replaced(before, now)),
-            unasked=now.open - before.known,
-            unseen=before.open - now.known,
+            widened=tuple(_told(more - before.doubt, before, now)),
+            narrowed=tuple(_told(less - more - now.doubt, before, now)),
+            unasked=(now.open - before.known) | (more & before.doubt),
+            unseen=(before.open - now.known) | (less & now.doubt),
         )
         if change.is_drift or change.is_doubt:
             yield change
@@ -160,6 +173,33 @@ def _moved(before: _Seen, now: _Seen) -> Iterator[Moved]:
         is_now = getattr(now, today) - now.open
         if ports := (was & is_now) - getattr(before, today) - getattr(now, then):
             yield Moved(ports=ports, before=then, now=today)
+
+
+def _spread(before: _Seen, now: _Seen) -> PortSet:
+    """Return the ports, open in both, that reach further now."""
+    return PortSet.union(part.ports for part in grown(now.reach, before.reach)) & before.open & now.open
+
+
+def _told(ports: PortSet, before: _Seen, now: _Seen) -> Iterator[Spread]:
+    """Cut the ports where the two sides speak differently of them."""
+    alike = [ports] if ports else []
+    for one in (*before.reach, *now.reach):
+        alike = [part for whole in alike for part in (whole - one.ports, whole & one.ports) if part]
+    told: dict[tuple[str, str], PortSet] = {}
+    for part in alike:
+        words = _words(before.reach, part), _words(now.reach, part)
+        told[words] = told.get(words, NO_PORTS) | part
+    for (then, today), found in told.items():
+        yield Spread(ports=found, before=then, now=today)
+
+
+def _words(reaches: list[Reach], ports: PortSet) -> str:
+    """``published to everyone at 192.0.2.10``, ``listening at all addresses``."""
+    said = [
+        f"{one.way.value} to {one.who} at {one.where}" if one.way else f"listening at {one.where}"
+        for one in joined(replace(one, ports=ports) for one in reaches if not one.ports.isdisjoint(ports))
+    ]
+    return "; ".join(said[:_SHOWN]) + ("; …" if len(said) > _SHOWN else "")
 
 
 def _replaced(before: _Seen, now: _Seen) -> Iterator[Replaced]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.findings.declared_drafts import is_everyone
 from auditor.findings.making import plain
 from auditor.findings.scene import ranges
 from auditor.model.evidence import Kind
-from auditor.model.network import EVERYWHERE
 from auditor.model.ports import PortSet
 from auditor.model.reach import grown, joined
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from auditor.model.findings import Finding
-    from auditor.model.network import NetworkSet
     from auditor.model.reach import Reach
 
 _SHOWN = 3
@@ -66,23 +63,16 @@ def _holds(whole: Reach, part: Reach) -> bool:
 
 
 def _who(one: Reach) -> str:
-    if one.group is None:
-        return "everyone" if is_everyone(one.sources) else _shown(one.sources)
-    return plain(one.group) if is_everyone(one.sources) else f"{plain(one.group)} in {_shown(one.sources)}"
+    return plain(one.who)
 
 
 def _where(one: Reach) -> str:
-    return "all addresses" if one.at == EVERYWHERE else _shown(one.at)
+    return one.where
 
 
 def _listed(names: Iterable[str]) -> str:
     items = tuple(dict.fromkeys(names))
     return " and ".join(items[:_SHOWN]) + (" …" if len(items) > _SHOWN else "")
-
-
-def _shown(networks: NetworkSet) -> str:
-    items = str(networks).split(",")
-    return ", ".join(items[:_SHOWN]) + (", …" if len(items) > _SHOWN else "")
 
 
 def _names(text: str | None) -> set[str]:

@@ -31,9 +31,19 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Ports that were open and are, to others or at other addresses than before, in words."""
+
+    ports: PortSet
+    before: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One subject, as both looks know it. Only what both looked at can have ``opened``, ``shut``, ``moved``.
 
+    ``widened`` is reached by more than before, or by others; ``narrowed`` by fewer alone.
     ``unasked`` is open now, and the earlier look did not ask; ``unseen`` was open, and the later look does not know.
     ``names`` is how people call the subject; ``vantage`` from where both looked.
     """
@@ -44,13 +54,15 @@ class Change:
     shut: PortSet = NO_PORTS
     moved: tuple[Moved, ...] = ()
     replaced: tuple[Replaced, ...] = ()
+    widened: tuple[Spread, ...] = ()
+    narrowed: tuple[Spread, ...] = ()
     unasked: PortSet = NO_PORTS
     unseen: PortSet = NO_PORTS
 
     @property
     def is_drift(self) -> bool:
         """Whether something changed that both looks saw."""
-        return bool(self.opened or self.shut or self.moved or self.replaced)
+        return bool(self.opened or self.shut or self.moved or self.replaced or self.widened or self.narrowed)
 
     @property
     def is_doubt(self) -> bool:

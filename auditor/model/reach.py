@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _IPV4 = NetworkSet.parse("0.0.0.0/0")
 _IPV6 = EVERYWHERE - _IPV4
 _MOST = 10_000
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,19 @@ class Reach:
     sources: NetworkSet = EVERYWHERE
     at: NetworkSet = EVERYWHERE
     group: str | None = None
+
+    @property
+    def who(self) -> str:
+        """``everyone``, ``10.0.0.0/8``, ``members of app in 10.0.0.0/8``: who may come, the first few networks."""
+        everyone = self.sources >= _IPV4 or self.sources >= _IPV6
+        if self.group is None:
+            return "everyone" if everyone else _shown(self.sources)
+        return self.group if everyone else f"{self.group} in {_shown(self.sources)}"
+
+    @property
+    def where(self) -> str:
+        """``all addresses``, ``192.0.2.10``: at which addresses of the host, the first few networks."""
+        return "all addresses" if self.at == EVERYWHERE else _shown(self.at)
 
 
 def grown(now: Iterable[Reach], before: Iterable[Reach]) -> tuple[Reach, ...]:
@@ -103,6 +117,11 @@ def bound_to(socket: Socket) -> NetworkSet:
     if address is None or address.is_unspecified:
         return EVERYWHERE
     return NetworkSet.of(address)
+
+
+def _shown(networks: NetworkSet) -> str:
+    items = str(networks).split(",")
+    return ", ".join(items[:_SHOWN]) + (", …" if len(items) > _SHOWN else "")
 
 
 def _heard_on(socket: Socket) -> NetworkSet:

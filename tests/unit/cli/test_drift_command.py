@@ -54,14 +54,14 @@ def test_a_snapshot_and_a_file_of_nmap_are_compared_where_both_looked(drift):
     assert code == 1
     assert out.splitlines()[:2] == [
         "+ 192.0.2.10: opened 80/tcp",
-        "? 192.0.2.10: was open 8080/tcp, which the later one does not know",
+        "? 192.0.2.10: was open 8080/tcp, of which the later one does not tell enough",
     ]
 
 
 def test_doubt_alone_is_a_three(drift):
     code, out = drift(snapshot("22", "1-21"), snapshot("22,80", "1-21"))
     assert code == 3
-    assert "? web-1 (192.0.2.10): open 80/tcp, which the earlier one did not look at" in out
+    assert "? web-1 (192.0.2.10): open 80/tcp, of which the earlier one does not tell enough" in out
 
 
 def test_the_answer_as_json_is_for_programs(drift):

@@ -114,3 +114,65 @@ def test_drift_is_exactly_what_both_looks_know_and_say_differently(before, now):
             told |= moved.ports
     assert {port.number for port in told} == differs
     assert found.has_drift == bool(differs)
+
+
+def spread(change):
+    return [(str(one.ports), one.before, one.now) for one in (*change.widened, *change.narrowed)]
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide", "then", "today"),
+    [
+        ({"sources": "10.0.0.0/8"}, {}, "to 10.0.0.0/8 at all addresses", "to everyone at all addresses"),
+        ({"bind": "127.0.0.1"}, {}, "to everyone at 127.0.0.1", "to everyone at all addresses"),
+        ({"group": "app"}, {}, "to app at all addresses", "to everyone at all addresses"),
+        ({"sources": "fd00::/8"}, {"sources": "::/0"}, "to fd00::/8 at all addresses", "to everyone at all addresses"),
+    ],
+)
+def test_a_file_that_opens_a_port_to_more_has_drifted(narrow, wide, then, today):
+    one, other = declared(opening("80", **narrow)), declared(opening("80", **wide))
+    grown = only(one, other)
+    assert (grown.is_drift, grown.opened, grown.narrowed) == (True, PortSet(), ())
+    assert spread(grown) == [("80/tcp", f"published {then}", f"published {today}")]
+    shrunk = only(other, one)
+    assert (shrunk.is_drift, shrunk.widened) == (True, ())
+    assert spread(shrunk) == [("80/tcp", f"published {today}", f"published {then}")]
+
+
+def test_the_same_openings_in_other_words_or_the_same_file_twice_are_no_drift():
+    whole = declared(opening("80", "10.0.0.0/8"))
+    halves = declared(opening("80", "10.128.0.0/9", line=1), opening("80", "10.0.0.0/9", line=2))
+    for pair in ((whole, whole), (whole, halves), (halves, whole)):
+        assert drift(*pair).changes == ()
+
+
+def test_of_a_range_only_the_ports_that_reach_further_are_told():
+    before = declared(opening("7000", "10.0.0.0/8", last=7009))
+    now = declared(opening("7000", "10.0.0.0/8", last=7009), opening("7005"))
+    assert [one[0] for one in spread(only(before, now))] == ["7005/tcp"]
+
+
+def test_a_socket_that_is_bound_to_all_addresses_now_has_drifted():
+    before, now = table(socket("80/tcp", "192.0.2.10")), table(socket("80/tcp", "::", dual_stack=True))
+    assert spread(only(before, now)) == [("80/tcp", "listening at 192.0.2.10", "listening at all addresses")]
+
+
+def test_what_the_earlier_file_could_not_tell_may_have_been_as_wide():
+    vague = declared(opening("80", "10.0.0.0/8"), unknown=unknown("x", "80/tcp").unknown)
+    cut = declared(opening("80", "10.0.0.0/8"), complete=False)
+    for earlier in (vague, cut):
+        change = only(earlier, declared(opening("80")))
+        assert (change.is_drift, str(change.unasked)) == (False, "80/tcp")
+
+
+def test_silence_of_udp_is_neither_open_nor_shut():
+    silent, loud = (seen("192.0.2.1", maybe="53/udp"), seen("192.0.2.1", open="53/udp"))
+    assert (only(probe(silent), probe(loud)).is_drift, drift(probe(silent), probe(silent)).changes) == (False, ())
+    gone = only(probe(loud), probe(silent))
+    assert (gone.is_drift, str(gone.unseen)) == (False, "53/udp")
+
+
+def test_evidence_of_nothing_is_no_pass():
+    empty = probe()
+    assert drift(empty, empty).has_doubt
+    assert drift(probe(seen("2001:db8::1", open="22/tcp")), empty).has_doubt
