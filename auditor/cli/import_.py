@@ -21,9 +21,9 @@ def import_(
 ) -> int:
     """Read other tools' output, of any kind that `check` takes, and write one snapshot.
 
-    Probes: nmap XML and grepable; masscan JSON, list, grepable and XML; naabu JSON lines; zmap CSV and JSON; RustScan;
-    lines of host:port. Socket tables: ss, lsof, netstat and osquery. Declared: compose, Docker, Kubernetes, Terraform,
-    CloudFormation and host firewalls. --asked and --taken say what they cannot say themselves.
+    Probes: nmap XML and grepable; masscan JSON, list, grepable and XML; naabu JSON lines and CSV; zmap CSV and JSON;
+    RustScan; lines of host:port. Socket tables: ss, lsof, netstat and osquery. Declared: compose, Docker, Kubernetes,
+    Terraform, CloudFormation and host firewalls. --asked and --taken say what they cannot say themselves.
 
     Exit codes: 0 complete; 2 bad usage; 3 the evidence is incomplete, and the snapshot says so; 4 it cannot be read.
     """

@@ -30,6 +30,8 @@ _BEGINNINGS: tuple[tuple[str, str], ...] = (
     (r"\[\s*\]\s*\Z", "it is an empty list, and does not say who found nothing"),
     (r'\{\s*"version"\s*:\s*\d+\s*,\s*"terraform_version"', f"it is Terraform's own state: {_SHOW} FILE' prints of it"),
     (r'\{\s*"@level"\s*:', f"it is Terraform's log: {_SHOW} tfplan' prints"),
+    (r'\[\s*\{\s*"(?:netid|proto|command)"\s*:',
+     "it looks like jc's JSON, which leaves out what counts: give what ss, netstat or lsof itself prints"),
     (r"(?:NAMESPACE\s+)?NAME\s+(?:READY|TYPE|CLASS|STATUS|DESIRED|ENDPOINTS|HOSTS)\b",
      "it is kubectl's table for people: give what it prints with -o json"),
     (r"Name:[ \t]+\S+\s*\nNamespace:",

@@ -56,6 +56,10 @@ def _is_masscan_json(head: Head) -> bool:
     return {"ip", "ports"} <= keys or {"ip", "rec_type"} <= keys or _MASSCAN_NOTHING.match(head.text) is not None
 
 
+_NAABUS = {"ip", "host"}
+_NAABU_COLUMNS = {*_NAABUS, "port", "protocol", "tls", "cdn", "cdn-name", "timestamp", "mac_address"}
+
+
 def _is_naabu_json(head: Head) -> bool:
     """``host`` alone is common elsewhere; with a port and without anything that naabu does not write it is naabu's."""
     keys = _entry(head).keys()
@@ -118,6 +122,18 @@ def _open_nmap_grepable(path: str, source: str) -> Evidence:
     return NmapGrepable(path, source=source)
 
 
+def _is_naabu_csv(head: Head) -> bool:
+    """Its header names the port and whose it is, and nothing that naabu does not write."""
+    names = [name.strip() for name in head.text.partition("\n")[0].split(",")]
+    return "port" in names and not _NAABUS.isdisjoint(names[:2]) and set(names) <= _NAABU_COLUMNS
+
+
+def _open_naabu_csv(path: str, source: str) -> Evidence:
+    from auditor.collect.imported.naabu import csv_file
+
+    return csv_file(path, source)
+
+
 def _open_naabu(path: str, source: str) -> Evidence:
     from auditor.collect.imported.naabu import json_file
 
@@ -157,6 +173,7 @@ SCANNERS: tuple[Format, ...] = (
         name="masscan grepable", matches=lambda head: _begins(_MASSCAN_GREPABLE, head), open=_masscan("grepable_file")
     ),
     Format(name="naabu JSON", matches=_is_naabu_json, open=_open_naabu),
+    Format(name="naabu CSV", matches=_is_naabu_csv, open=_open_naabu_csv),
     Format(name="zmap JSON", matches=_is_zmap_json, open=_open_zmap_json),
     Format(name="zmap CSV", matches=_is_zmap_csv, open=_open_zmap_csv),
     Format(name="RustScan", matches=_is_rustscan, open=_open_rustscan),

@@ -1,12 +1,13 @@
-"""naabu's JSON lines (``-json``). They list open ports; there is no end mark, and nothing says what was asked."""
+"""naabu's JSON lines (``-json``) and CSV (``-csv``): open ports, no end mark, and nothing says what was asked."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from auditor.collect.imported.scanner_file import ScannerFile
 from auditor.collect.imported.sightings import Sighting, moment, named, one_port
-from auditor.collect.imported.stream import FaultError
+from auditor.collect.imported.stream import BrokenOffError, FaultError, cells_of
 from auditor.model.evidence import State
 from auditor.model.ports import Protocol
 
@@ -20,10 +21,41 @@ _PROTOCOLS = {None: Protocol.TCP, "": Protocol.TCP, "tcp": Protocol.TCP, "udp": 
 _NUMBERED = {0: Protocol.TCP, 1: Protocol.UDP}
 """What versions before 2.3 call the protocols."""
 
+_JOINED = re.compile(r"(\d{1,5})-([01])-(?:true|false)")
+_CLOCK = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) ([+-]\d\d)(\d\d)")
+"""Go's own words for a time."""
+
 
 def json_file(path: str, source: str) -> ScannerFile:
     """Open what ``naabu -json`` wrote."""
     return ScannerFile(path, _read, tool="naabu", source=source)
+
+
+def csv_file(path: str, source: str) -> ScannerFile:
+    """Open what ``naabu -csv`` wrote."""
+    return ScannerFile(path, _csv, tool="naabu", source=source)
+
+
+def _csv(stream: Stream, _run: Run) -> Iterator[Sighting]:
+    header: list[str] | None = None
+    for number, line in stream.lines():
+        cells = cells_of(line, number)
+        if header is None or cells == header:  # or files joined to one
+            header = cells
+            continue
+        if stream.cut:
+            raise BrokenOffError(number)
+        if len(cells) != len(header):
+            raise FaultError(number, f"{len(cells)} cells where {len(header)} belong")
+        fields: dict[str, Any] = dict(zip(header, cells, strict=True))
+        if joined := _JOINED.fullmatch(fields.get("port", "")):  # of versions before 2.3
+            fields |= {"port": joined[1], "protocol": int(joined[2])}
+        if clock := _CLOCK.match(fields.get("timestamp", "")):
+            fields["timestamp"] = "{}T{}{}:{}".format(*clock.groups())
+        try:
+            yield _sighting(fields)
+        except ValueError as error:
+            raise FaultError(number, f"not a row of naabu's: {error}") from None
 
 
 def _read(stream: Stream, _run: Run) -> Iterator[Sighting]:
@@ -50,12 +82,15 @@ def _sighting(fields: dict[str, Any]) -> Sighting:
     if isinstance(port, dict):
         lowered = {key.lower(): value for key, value in port.items()}
         port, protocol = lowered.get("port"), lowered.get("protocol")
+    when = moment(fields.get("timestamp"))
+    if port is None and "port" in fields:  # of a search for hosts alone
+        return Sighting(address=address, name=name, answered=True, when=when)
     return Sighting(
         address=address,
         name=name,
         port=one_port(port, _protocol(protocol)),
         state=State.OPEN,
-        when=moment(fields.get("timestamp")),
+        when=when,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import hashlib
 import json
 import re
@@ -136,6 +137,18 @@ class Stream:
             if mended and (fields := _mended(held)):
                 yield line, fields
             raise BrokenOffError(line + held.count("\n"))
+
+
+def cells_of(line: str, number: int) -> list[str]:
+    """Read one line of CSV.
+
+    :raises FaultError: it is none.
+    """
+    try:
+        [cells] = csv.reader([line], strict=True)
+    except (csv.Error, ValueError):
+        raise FaultError(number, "not a line of CSV") from None
+    return [cell.strip() for cell in cells]
 
 
 def _object(text: str, at: int, line: int) -> tuple[dict[str, Any] | None, int] | None:

@@ -6,12 +6,11 @@ for; otherwise the caller must say. There is no end mark.
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING, Any
 
 from auditor.collect.imported.scanner_file import ScannerFile
 from auditor.collect.imported.sightings import Sighting, canonical, epoch, moment, one_port
-from auditor.collect.imported.stream import BrokenOffError, FaultError
+from auditor.collect.imported.stream import BrokenOffError, FaultError, cells_of
 from auditor.errors import UsageError
 from auditor.model.evidence import State
 from auditor.model.ports import Protocol
@@ -52,7 +51,7 @@ def _json(stream: Stream, run: Run) -> Iterator[Sighting]:
 def _csv(stream: Stream, run: Run) -> Iterator[Sighting]:
     header: list[str] | None = None
     for number, line in stream.lines():
-        cells = _cells(line, number)
+        cells = cells_of(line, number)
         if header is None:
             header = cells if ADDRESS in cells else [ADDRESS]
             if header is cells:
@@ -64,14 +63,6 @@ def _csv(stream: Stream, run: Run) -> Iterator[Sighting]:
         if len(cells) != len(header):
             raise FaultError(number, f"{len(cells)} cells where {len(header)} belong")
         yield from _sightings(dict(zip(header, cells, strict=True)), number, stream, run)
-
-
-def _cells(line: str, number: int) -> list[str]:
-    try:
-        [cells] = csv.reader([line], strict=True)
-    except (csv.Error, ValueError):
-        raise FaultError(number, "not a line of CSV") from None
-    return [cell.strip() for cell in cells]
 
 
 def _sightings(fields: Mapping[str, Any], line: int, stream: Stream, run: Run) -> Iterator[Sighting]:

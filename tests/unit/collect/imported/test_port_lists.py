@@ -57,6 +57,57 @@ def test_naabus_old_and_new_entries_name_the_port_each_in_its_way(read, fields, 
     assert (seen.address, str(seen.open)) == ("192.0.2.1", port)
 
 
+def test_a_host_of_which_naabu_names_no_port_is_alive_and_has_none_open(read):
+    text = naabu() + json.dumps({"host": "web.example", "ip": "192.0.2.2", "port": None, "protocol": "tcp"}) + "\n"
+    first, second = read(text)
+    assert (str(first.open), second.address, second.open, second.alive) == ("80/tcp", "192.0.2.2", NO_PORTS, True)
+
+
+CSV = """host,ip,port,protocol,tls,cdn,cdn-name,timestamp
+web.example,192.0.2.1,443,tcp,false,false,,2026-11-22 21:00:00.482174 +0000 UTC
+192.0.2.1,192.0.2.1,53,udp,false,false,,2026-11-22 21:00:01 +0200 CEST
+host,ip,port,protocol,tls,cdn,cdn-name,timestamp
+,2001:db8::1,22,tcp,false,true,"a, b",2026-11-22 21:00:02 +0000 UTC
+"""
+
+
+def test_naabus_csv_says_the_same_as_its_json(read):
+    evidence = read(CSV)
+    first, second = evidence
+    assert (first.address, first.names, str(first.open)) == ("192.0.2.1", ("web.example",), "443/tcp,53/udp")
+    assert first.started.isoformat() == "2026-11-22T19:00:01+00:00"
+    assert (second.address, str(second.open)) == ("2001:db8::1", "22/tcp")
+    assert (evidence.origin.tool, evidence.completion.complete) == ("naabu", True)
+
+
+def test_naabus_older_csv_joins_the_port_to_its_protocol(read):
+    text = "ip,port,timestamp\n192.0.2.1,443-0-false,2023-12-04 10:00:00 +0000 UTC\n192.0.2.1,53-1-false,\n"
+    [seen] = read(text)
+    assert str(seen.open) == "443/tcp,53/udp"
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("192.0.2.1,443-2-false,", "list:2: not a row of naabu's"),
+        ("192.0.2.1,443", "list:2: 2 cells where 3 belong"),
+        ("192.0.2.1,70000,", "list:2: not a row of naabu's"),
+        ("nonsense here,80,", "list:2: not a row of naabu's"),
+        ('"192.0.2.1,80,', "list:2: not a line of CSV"),
+    ],
+)
+def test_a_row_that_naabu_would_not_write_is_refused_with_its_line(read, row, says):
+    with pytest.raises(EvidenceError) as caught:
+        list(read(f"ip,port,timestamp\n{row}\n"))
+    assert says in str(caught.value)
+
+
+def test_a_row_of_naabus_csv_that_is_cut_off_is_incomplete_evidence(read):
+    evidence = read("ip,port,timestamp\n192.0.2.1,80,\n192.0.2.1,44")
+    assert [str(seen.open) for seen in evidence] == ["80/tcp"]
+    assert not evidence.completion.complete
+
+
 def test_a_host_that_naabu_names_without_its_address_is_known_by_name(read):
     [seen] = read(naabu(ip=None, host="web.example"))
     assert (seen.address, seen.host, str(seen.open)) == (None, "web.example", "80/tcp")
