@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.collect.declared.infrastructure.access import UNKNOWN, Access, shown
 from auditor.collect.declared.infrastructure.aws import LATER, networks_of, ports_of
-from auditor.collect.declared.infrastructure.aws_attributes import expressed_in, named_in
+from auditor.collect.declared.infrastructure.aws_attributes import expressed_in, listed, named_in, names_of
 from auditor.collect.declared.infrastructure.aws_prefix_lists import PrefixLists
 from auditor.collect.declared.infrastructure.subject import Subject
 from auditor.model.network import NOWHERE
@@ -26,16 +26,6 @@ _INGRESS = "aws_vpc_security_group_ingress_rule"
 _EGRESS = "aws_vpc_security_group_egress_rule"
 _ATTACHMENTS = ("aws_network_interface_sg_attachment", "aws_vpc_security_group_vpc_association")
 _NO_CARRIERS = {*GROUPS, _RULE, _INGRESS, _EGRESS, *_ATTACHMENTS, "aws_emr_cluster"}
-_ADDRESSES = (
-    "public_ip",
-    "private_ip",
-    "ipv6_addresses",
-    "public_dns",
-    "private_dns",
-    "dns_name",
-    "endpoint",
-    "address",
-)
 
 
 class AwsGroups:
@@ -121,14 +111,14 @@ class AwsGroups:
         doubts = [vague] if vague else []
         sources, groups = NOWHERE, []
         for key in ("cidr_blocks", "ipv6_cidr_blocks"):
-            networks, unclear = networks_of(_listed(entry.get(key)))
+            networks, unclear = networks_of(listed(entry.get(key)))
             sources |= networks
             doubts += unclear
-        for item in _listed(entry.get("prefix_list_ids")):
+        for item in listed(entry.get("prefix_list_ids")):
             sources |= self._lists.networks(item, self._meant(resource, "prefix_list_ids").resources, doubts)
         for key in ("security_groups", "source_security_group_id"):
             is_set = resource.is_set(key) or resource.is_set("ingress")
-            items = [item for item in _listed(entry.get(key)) if item is not UNKNOWN or is_set]
+            items = [item for item in listed(entry.get(key)) if item is not UNKNOWN or is_set]
             groups += [self._group_named(resource, item, key) for item in items]
         if entry.get("self") is True:
             owners = [one.address for one in self._owners(resource)] if resource.type == _RULE else [what]
@@ -158,8 +148,8 @@ class AwsGroups:
         networks, unclear = networks_of(one.get(key) for key in ("cidr_ipv4", "cidr_ipv6") if one.get(key) is not None)
         doubts += unclear
         groups = []
-        if (listed := one.get("prefix_list_id")) is not None:
-            networks |= self._lists.networks(listed, self._meant(one, "prefix_list_id").resources, doubts)
+        if (named := one.get("prefix_list_id")) is not None:
+            networks |= self._lists.networks(named, self._meant(one, "prefix_list_id").resources, doubts)
         source = one.get("referenced_security_group_id")
         if source is not None and (source is not UNKNOWN or one.is_set("referenced_security_group_id")):
             groups.append(self._group_named(one, source, "referenced_security_group_id"))
@@ -282,23 +272,6 @@ class AwsGroups:
         )
 
 
-def names_of(resource: Resource) -> tuple[str, ...]:
-    """List what a policy may call a resource: addresses in the plan, its own name, network addresses, its id."""
-    tags = resource.get("tags")
-    texts: list[Any] = [resource.address, resource.plain]
-    texts += [tags.get("Name")] if isinstance(tags, dict) else []
-    texts += [resource.get(key) for key in ("name", "id", "arn")]
-    for key in _ADDRESSES:
-        texts += _listed(resource.get(key))
-    return tuple(dict.fromkeys(text for text in texts if isinstance(text, str) and text))
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
 def _signature(entry: dict[str, Any]) -> object:
-    networks = [str(item) for key in ("cidr_blocks", "ipv6_cidr_blocks") for item in _listed(entry.get(key))]
+    networks = [str(item) for key in ("cidr_blocks", "ipv6_cidr_blocks") for item in listed(entry.get(key))]
     return (str(entry.get("protocol")), entry.get("from_port"), entry.get("to_port"), tuple(sorted(networks)))

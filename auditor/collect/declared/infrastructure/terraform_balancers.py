@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.collect.declared.infrastructure.access import ANYWHERE, UNKNOWN, Access
 from auditor.collect.declared.infrastructure.aws import GUARDED, INSIDE, LATER, listener_ports
+from auditor.collect.declared.infrastructure.aws_attributes import names_of
 from auditor.collect.declared.infrastructure.subject import Subject
-from auditor.collect.declared.infrastructure.terraform_aws import names_of
 from auditor.model.network import NOWHERE
 
 if TYPE_CHECKING:
