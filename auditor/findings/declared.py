@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from auditor.findings.declared_drafts import (
     Place,
+    alike,
     bound_too_wide,
     forbidden,
     is_everyone,
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
     from auditor.findings.making import Draft
     from auditor.findings.parts import Part
-    from auditor.model.expectation import Expecting
+    from auditor.model.evidence import Opening
+    from auditor.model.expectation import Expectation, Expecting
     from auditor.model.observed import Declared
     from auditor.model.policy import Host, Policy
 
@@ -60,9 +62,25 @@ class OpeningJudge:
         said = [*(place.expectation for place in places), local]
         for piece in declared:
             for opening in piece.openings:
-                for part in parts_of(opening, said):
-                    if (draft := self._judge(host, part, piece.source, places)) is not None:
-                        yield draft
+                yield from self._of_opening(host, opening, said, piece.source, places)
+
+    def _of_opening(
+        self, host: Host, opening: Opening, said: Sequence[Expectation], source: str, places: Sequence[Place]
+    ) -> Iterator[Draft]:
+        """Judge an opening part by part; parts of which the same is to be said are one, whatever the policy says."""
+        judged = [(part, self._judge(host, part, source, places)) for part in parts_of(opening, said)]
+        kept: list[tuple[Part, Draft]] = []
+        for part, draft in judged:
+            if draft is None:
+                continue
+            at = next((at for at, (_, one) in enumerate(kept) if alike(one, draft)), None)
+            if at is None:
+                kept.append((part, draft))
+                continue
+            whole = part.with_more(kept[at][0])
+            if (again := self._judge(host, whole, source, places)) is not None:
+                kept[at] = (whole, again)
+        yield from (draft for _, draft in kept)
 
     def unsettled(self, host: Host, declared: Iterable[Declared]) -> Iterator[Gap]:
         """Yield what the files leave unsaid: a value known only later, a variable that is not set, a file cut short."""

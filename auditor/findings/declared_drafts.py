@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditor.findings.catalogue import FORBIDDEN_OPEN, TOO_WIDE, UNEXPECTED_OPEN
@@ -84,10 +84,22 @@ def bound_too_wide(host: Host, part: Part, source: str, expectations: Sequence[E
         return None
     clause = clauses[0]
     wanted = clause.conditions.bind_text if clause.conditions and clause.conditions.bind_text else str(_binds(clause))
-    on = "all addresses" if opening.bind is None else _shown(opening.bind)
+    on = _place(opening) or "all addresses"
     message = f"{_subject(host, part)} on {on}, and {named(clause)} wants it bound to {wanted}"
-    advice = "publish it on the address that the rule names"
+    published = opening.way is Way.PUBLISHED
+    advice = "publish it on the address that the rule names" if published else "have the firewall drop it"
     return _draft(host, part, source, TOO_WIDE, expectations, message, advice, clause, expected=f"bound to {wanted}")
+
+
+def alike(one: Draft, other: Draft) -> bool:
+    """Whether two parts of one opening are one finding: all but the ports is the same, and neither stands by itself."""
+    if one.port is not None or other.port is not None:
+        return False
+    return _without_ports(one) == _without_ports(other)
+
+
+def _without_ports(draft: Draft) -> Draft:
+    return replace(draft, ports=NO_PORTS, message="", help="", reach=())
 
 
 def _binds(clause: Clause) -> NetworkSet | None:
@@ -116,7 +128,7 @@ def _draft(
     return Draft(
         check=check,
         host=host.name,
-        address=None if opening.bind is None else _shown(opening.bind),
+        address=_place(opening),
         port=port if part.single else None,
         ports=NO_PORTS if part.single else part.ports,
         slot=part.slot,
@@ -166,6 +178,11 @@ def reaching(host: Host, opening: Opening) -> NetworkSet:
     return sources - IPV4 if addresses.isdisjoint(IPV4) else sources
 
 
+def _place(opening: Opening) -> str | None:
+    """Return the addresses that it is opened on; None for all of a family, which are no place."""
+    return None if opening.bind is None or is_everyone(opening.bind) else _shown(opening.bind, "all addresses")
+
+
 def preposition(way: Way) -> str:
     """Published *to* somebody, let through *from* somewhere."""
     return _TO[way]
@@ -177,14 +194,14 @@ def _described(place: Place) -> str:
     return place.name if place.networks is None else f"{place.name} ({_shown(place.networks)})"
 
 
-def _shown(networks: NetworkSet) -> str:
+def _shown(networks: NetworkSet, everyone: str = "everyone") -> str:
     """Return the first few networks, or what is left out of everywhere, whichever is shorter."""
     items = str(networks).split(",")
     for family in (IPV4, EVERYWHERE - IPV4, EVERYWHERE):
         if networks <= family and len(items) > _NETWORKS_SHOWN:
             others = str(family - networks).split(",")
             if len(others) <= _NETWORKS_SHOWN:
-                return f"everyone but {', '.join(others)}"
+                return f"{everyone} but {', '.join(others)}"
     return ", ".join(items[:_NETWORKS_SHOWN]) + (", …" if len(items) > _NETWORKS_SHOWN else "")
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _LONGEST = 80
 _SEPARATOR = "\x1f"
 _SHOWN = 3
+_MESSAGE = 300
+"""So long a message is not made longer: the lines tell the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +164,19 @@ def _status(severity: Severity, fail_on: Severity | None) -> Status:
     return Status.VIOLATION if fail_on is not None and severity >= fail_on else Status.NOTE
 
 
+def _both_said(first: Finding, second: Finding) -> str:
+    """Return what is said of both: of a range the message names ports and sources, and two may differ in them."""
+    if first.port is not None or second.message in first.message or len(first.message) > _MESSAGE:
+        return first.message
+    return f"{first.message}; {second.message}"
+
+
 def _joined(first: Finding, second: Finding) -> Finding:
     addresses = listed(filter(None, (first.address, second.address)))
     return replace(
         first if first.exception is None or second.exception is not None else second,
         address=addresses,
+        message=_both_said(first, second),
         ports=first.ports | second.ports,
         source_location=first.source_location or second.source_location,
         service=first.service or second.service,

@@ -34,6 +34,11 @@ class Part:
         """Whether it is one port."""
         return len(self.ports) == 1
 
+    def with_more(self, other: Part) -> Part:
+        """Return this part and another of its opening as one."""
+        ports = self.ports | other.ports
+        return Part(opening=self.opening, ports=ports, port=next(iter(ports)))
+
     @property
     def slot(self) -> str:
         """What stands in the port's place in the identity of a finding about more than one port."""

@@ -71,7 +71,7 @@ class Remarks:
         if self._kinds == {Kind.DECLARED}:
             yield NotAssessed(
                 what="required ports and coverage",
-                reason="declared evidence alone shows what will be published, not what answers",
+                reason="declared evidence alone shows what will be opened, not what answers",
             )
         else:
             yield from self._unseen_vantages()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from auditor.model.evidence import Opening, Socket
+    from auditor.model.location import Location
     from auditor.model.observed import Reconciled, View
     from auditor.model.ports import Port
 
@@ -95,8 +96,14 @@ class Sights:
         return f"listening on {on}" + (f" as {who}" if who else "")
 
     def _opening(self, port: Port) -> list[tuple[Opening, str]]:
+        """Return what opens a port, and to whom: what is for the host itself alone comes last."""
         wide = ((opening, source) for opening, source in self._ranges if port in opening.ports)
-        return [*self._single.get(port, ()), *wide]
+        return sorted([*self._single.get(port, ()), *wide], key=lambda one: _is_inward(one[0]))
+
+    def opened_at(self, port: Port) -> Location | None:
+        """Return the line that opens a port to others than the host itself."""
+        outward = (opening for opening, _ in self._opening(port) if not _is_inward(opening))
+        return next((opening.location for opening in outward if opening.location is not None), None)
 
     def _publishing(self, port: Port) -> Iterator[Sight]:
         yield from (_published(opening, source) for opening, source in self._opening(port)[:_SHOWN])
@@ -107,7 +114,7 @@ class Sights:
             found = self._opening(next(iter(ports)))
         else:
             found = [(opening, source) for opening, source in self._ranges if not ports.isdisjoint(opening.ports)]
-        meant = [(opening, source) for opening, source in found if ((opening.bind or EVERYWHERE) <= LOOPBACK) is local]
+        meant = [(opening, source) for opening, source in found if _is_inward(opening) is local]
         return tuple(dict.fromkeys(_published(opening, source) for opening, source in meant[:_LINES]))
 
     def is_known(self, kind: Kind, port: Port) -> bool:
@@ -134,6 +141,10 @@ def state_in(view: View, port: Port) -> str:
     states = {"closed": "closed", "filtered": "filtered", "open_filtered": "open|filtered"}
     states["closed_filtered"] = "closed|filtered"
     return listed(shown for name, shown in states.items() if any(port in getattr(at, name) for at in view.at)) or ""
+
+
+def _is_inward(opening: Opening) -> bool:
+    return (opening.bind or EVERYWHERE) <= LOOPBACK
 
 
 def _published(opening: Opening, source: str) -> Sight:

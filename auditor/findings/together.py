@@ -18,11 +18,10 @@ from auditor.model.ports import PortSet
 from auditor.model.reach import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from auditor.findings.sights import Sights
-    from auditor.model.findings import Finding, Sight
-    from auditor.model.location import Location
+    from auditor.model.findings import Finding
     from auditor.model.ports import Port
 
 _EXPOSED = {FORBIDDEN_OPEN, TOO_WIDE, UNEXPECTED_OPEN}
@@ -55,7 +54,7 @@ def _told(finding: Finding, sights: Sights) -> Finding:
     return replace(
         finding,
         sights=seen,
-        source_location=finding.source_location or _line(seen),
+        source_location=finding.source_location or sights.opened_at(finding.port),
         evidence=tuple(dict.fromkeys((*finding.evidence, *sources))),
     )
 
@@ -70,10 +69,6 @@ def _told_by_all(finding: Finding, sights: Sights) -> Finding:
     if len({(sight.source, sight.location) for sight in seen}) < 2:
         return finding
     return replace(finding, sights=seen)
-
-
-def _line(seen: Iterable[Sight]) -> Location | None:
-    return next((sight.location for sight in seen if sight.location is not None), None)
 
 
 def _tells(telling: Finding, other: Finding) -> bool:

@@ -100,9 +100,9 @@ def _state(row: HostResult, room: int | None) -> str:
 
 
 def _verb(row: HostResult) -> str:
-    """What the evidence of a row shows of its open ports: a file publishes, a table listens, a probe sees open."""
+    """What the evidence of a row shows of its open ports: a file opens, a table listens, a probe sees open."""
     if row.kinds == (Kind.DECLARED,):
-        return "publishes"
+        return "opens"  # a compose file publishes, a firewall lets in
     return "listens on" if row.kinds == (Kind.SOCKETS,) else "open"
 
 

@@ -17,12 +17,12 @@ _METHODS = {
     " something answered, closed if the host said that nobody listens, filtered if nothing or a refusal came back.",
     Kind.SOCKETS: "Socket tables: the hosts themselves said what listens on them, on which address, and which process"
     " holds it.",
-    Kind.DECLARED: "Declarations: files and engines said what they publish, to which networks.",
+    Kind.DECLARED: "Declarations: files and engines said what they publish or let in, and to which networks.",
 }
 _LIMITS = {
     Kind.PROBE: "A probe tells what one place could reach at one time. Firewalls may answer others otherwise.",
     Kind.SOCKETS: "A socket table tells what listens, not who may reach it through the network.",
-    Kind.DECLARED: "A declaration tells what will be published, not that anything answers. It can show a violation, and"
+    Kind.DECLARED: "A declaration tells what will be opened, not that anything answers. It can show a violation, and"
     " proves neither that a required port is open nor that a host has been covered.",
 }
 _ALWAYS = (

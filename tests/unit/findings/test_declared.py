@@ -266,3 +266,32 @@ def test_what_nobody_can_tell_of_a_port_that_is_allowed_from_some_places_alone_i
     unknown = Unknown(ports=PortSet.parse("22,8080"), reason="fw:3: -m geoip")
     (gap,) = check_given(declared(unknown=(unknown,))).unverified
     assert str(gap.ports) == "22/tcp"
+
+
+OFFICE = """
+version: 1
+vantages: {office: {networks: [198.51.100.0/24]}}
+hosts: {web-1: 192.0.2.10}
+rules: [{id: a, hosts: [web-1], from: [office], allow: [8000-8005/tcp]}]
+"""
+
+
+def test_parts_of_a_range_of_which_the_same_is_said_are_one_and_told_whole():
+    result = audit(OFFICE, declared(opening("7999", "203.0.113.0/24", last=8010)))
+    [found] = result.findings
+    assert found.message == "7999-8010/tcp of web-1 are published to 203.0.113.0/24 and nothing allows it"
+    assert str(found.ports) == "7999-8010/tcp"
+
+
+def test_a_range_that_two_lines_open_to_different_sources_is_told_with_both():
+    lines = (opening("7999", "203.0.113.0/24", last=8010), opening("7999", "192.0.2.128/25", last=8010, line=9))
+    [found] = audit(OFFICE, declared(*lines)).findings
+    assert "203.0.113.0/24" in found.message
+    assert "192.0.2.128/25" in found.message
+
+
+def test_all_addresses_are_no_place():
+    [found] = audit(OFFICE, declared(opening("6379", bind="0.0.0.0/0"))).findings
+    assert found.address is None
+    [found] = audit(OFFICE, declared(opening("6379", bind="192.0.2.10"))).findings
+    assert found.address == "192.0.2.10"

@@ -187,3 +187,10 @@ def test_a_line_that_opens_a_port_on_loopback_alone_is_not_blamed():
 def test_lines_of_two_files_are_both_told():
     result = audit(SIMPLE, declared(opening("6379")), declared(opening("6379"), source="other.yaml"))
     assert [one.source for one in only(result, "unexpected-open").sights] == ["compose.yaml", "other.yaml"]
+
+
+def test_a_port_that_is_opened_on_loopback_and_by_a_firewall_is_told_at_the_line_that_lets_others_in():
+    compose = declared(opening("8080", bind="127.0.0.1", line=3))
+    firewall = declared(opening("8080", line=12), source="fw.rules")
+    result = audit(PLACES, compose, firewall, probe(seen("192.0.2.10", open="8080"), vantage="internet"))
+    assert {one.source_location.line for one in result.findings if one.port and one.port.number == 8080} == {12}

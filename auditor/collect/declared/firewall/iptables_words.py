@@ -44,8 +44,9 @@ PASSING = frozenset((
 ))  # fmt: skip
 """Targets after which the packet goes on to the next rule."""
 _STOPPING = frozenset((
-    "DROP", "REJECT", "TARPIT",
+    "DROP", "REJECT",
 ))  # fmt: skip
+_TARPIT = "it answers the handshake itself, so that the port looks open to whoever asks"
 _FLAGS = frozenset((
     "FIN", "SYN", "RST", "PSH", "ACK", "URG",
 ))  # fmt: skip
@@ -277,8 +278,10 @@ def _target(words: Words, *, goto: bool) -> None:
         words.act = Act.GOTO
     elif name == "ACCEPT":
         words.act = Act.ACCEPT
-    elif name in _STOPPING:
+    elif name in _STOPPING or (name == "TARPIT" and "--reset" in options):
         words.act = Act.DROP
+    elif name == "TARPIT":
+        words.act, words.hint = Act.UNKNOWN, _TARPIT
     elif name == "RETURN":
         words.act = Act.RETURN
     elif name in ("DNAT", "REDIRECT"):

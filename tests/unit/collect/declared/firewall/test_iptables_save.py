@@ -267,3 +267,11 @@ def test_what_a_rule_may_let_in_is_not_decided_by_a_narrower_one_after_it():
     [(ports, reason)] = doubts(rules)
     assert ports == "22/tcp"
     assert reason.endswith("--match-set s src -j ACCEPT")
+
+
+def test_a_tarpit_answers_and_is_not_taken_for_shut():
+    [(ports, reason)] = doubts("-A INPUT -p tcp -m tcp --dport 23 -j TARPIT")
+    assert ports == "23/tcp"
+    assert "answers the handshake" in reason
+    assert reason.endswith("--dport 23 -j TARPIT")
+    assert doubts("-A INPUT -p tcp -m tcp --dport 23 -j TARPIT --reset") == []
