@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from auditor.errors import ExitCode
@@ -66,6 +67,7 @@ def conclude(
         unverified=tuple(unverified),
         not_assessed=tuple(not_assessed),
         hosts=tuple(hosts),
+        controls=tuple(replace(control, location=None) for control in policy.controls.values()),
         matrices=tuple(matrices),
     )
 

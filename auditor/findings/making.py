@@ -14,6 +14,7 @@ from auditor.model.reach import joined
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from auditor.findings.catalogue import Check
     from auditor.model.expectation import Clause, Expectation
     from auditor.model.location import Location
     from auditor.model.policy import Policy, PolicyException, Rule, Severity
@@ -83,7 +84,7 @@ def finished(draft: Draft, policy: Policy) -> Finding:
         service=draft.service,
         process=draft.process,
         exception=lifted_by(draft.exception) if draft.exception else None,
-        controls=tuple(dict.fromkeys((*(rule.controls if rule else ()), *check.controls))),
+        controls=_controls(rule, check, policy),
         rule=rule.id if rule else None,
         owner=rule.owner if rule else draft.owner,
         evidence=draft.evidence,
@@ -97,6 +98,12 @@ def finished(draft: Draft, policy: Policy) -> Finding:
             port=str(draft.port) if draft.port else draft.slot,
         ),
     )
+
+
+def _controls(rule: Rule | None, check: Check, policy: Policy) -> tuple[str, ...]:
+    """Return those that the rule names, those that the policy says the check serves, and those it serves anyway."""
+    named = (control.id for control in policy.controls.values() if check.id in control.checks)
+    return tuple(dict.fromkeys((*(rule.controls if rule else ()), *named, *check.controls)))
 
 
 def fingerprint(check: str, policy: str, *, host: str, member: str | None, vantage: str | None, port: str) -> str:

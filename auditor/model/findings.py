@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from auditor.errors import ExitCode
     from auditor.model.evidence import Completion, Kind, Origin
     from auditor.model.location import Location
-    from auditor.model.policy import Approval, PolicyFile, Severity
+    from auditor.model.policy import Approval, Control, PolicyFile, Severity
     from auditor.model.ports import Port
     from auditor.model.reach import Reach
 
@@ -267,6 +267,8 @@ class Audit:
     unverified: tuple[Unverified, ...]
     not_assessed: tuple[NotAssessed, ...]
     hosts: tuple[HostResult, ...]
+    controls: tuple[Control, ...] = ()
+    """Those that the policy declares itself, without their places."""
     matrices: tuple[Matrix, ...] = ()
     """Of the hosts that were asked for."""
     baseline: Baseline | None = None

@@ -234,6 +234,16 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """A control as the policy declares it: a title of its own (None: the auditor's), and checks that serve it."""
+
+    id: str
+    title: str | None = None
+    checks: tuple[str, ...] = ()
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFile:
     """One file that made up the policy, the first being the one asked for."""
 
@@ -253,6 +263,7 @@ class Policy:
     hosts: Mapping[str, Host]
     vantages: Mapping[str, Vantage] = field(default_factory=dict)
     services: Mapping[str, PortSet] = field(default_factory=dict)
+    controls: Mapping[str, Control] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     exceptions: tuple[PolicyException, ...] = ()
     scan: ScanSettings

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.model.policy import Policy
+from auditor.policy.controls import read_controls
 from auditor.policy.extends import gather
 from auditor.policy.hosts import Hosts
 from auditor.policy.nodes import text
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from auditor.policy.extends import Document
 
 
-_WITHOUT_HOSTS = frozenset({"rules", "exceptions", "scan", "settings", "services", "vantages"})
+_WITHOUT_HOSTS = frozenset({"rules", "exceptions", "scan", "settings", "services", "vantages", "controls"})
 
 
 def load_policy(path: str | Path, *, today: date | None = None) -> Policy:
@@ -88,6 +89,7 @@ def _joined(documents: Sequence[Document], problems: Problems, today: date | Non
         hosts=hosts.by_name,
         vantages=vantages,
         services=services.by_name,
+        controls=read_controls(documents, problems),
         rules=tuple(entries.rules),
         exceptions=tuple(entries.exceptions),
         scan=scan,

@@ -37,8 +37,11 @@ class Assessed:
 
 def assessed_controls(audit: Audit) -> list[Assessed]:
     """Assess every control that a check, a finding or a rule names, by framework and number."""
-    of_checks = {control for check in CHECKS.values() for control in check.controls}
-    of_hosts = {control for check in CHECKS.values() if check.about_exposure for control in check.controls}
+    serving = [(check, control) for check in CHECKS.values() for control in check.controls]
+    serving += [(CHECKS[check], own.id) for own in audit.controls for check in own.checks if check in CHECKS]
+    of_checks = {control for _, control in serving}
+    of_hosts = {control for check, control in serving if check.about_exposure}
+    titles = {**TITLES, **{own.id: own.title for own in audit.controls if own.title}}
     of_rules = {control for row in audit.hosts for held in row.holds for control in held.controls}
     failed = _tally(found for found in audit.findings if speaks_against(found))
     lifted = _tally(found for found in audit.findings if found.status is Status.EXCEPTED)
@@ -46,11 +49,12 @@ def assessed_controls(audit: Audit) -> list[Assessed]:
     found = []
     for control in sorted(of_checks | of_rules | failed.keys() | lifted.keys(), key=_order):
         about_hosts = control in of_hosts or control not in of_checks
-        found.append(_assessed(control, failed.get(control, 0), lifted.get(control, 0), gap if about_hosts else None))
+        missing, title = gap if about_hosts else None, titles.get(control, "")
+        found.append(_assessed(control, title, failed.get(control, 0), lifted.get(control, 0), missing))
     return found
 
 
-def _assessed(control: str, failed: int, lifted: int, gap: str | None) -> Assessed:
+def _assessed(control: str, title: str, failed: int, lifted: int, gap: str | None) -> Assessed:
     prefix, colon, number = control.partition(":")
     if failed:
         word, why = AGAINST, f"{failed:,} {'violation' if failed == 1 else 'violations'}"
@@ -64,7 +68,7 @@ def _assessed(control: str, failed: int, lifted: int, gap: str | None) -> Assess
         id=control,
         framework=FRAMEWORKS.get(prefix, prefix) if colon else "Other",
         number=number if colon else control,
-        title=TITLES.get(control, ""),
+        title=title,
         word=word,
         why=why,
         violations=failed,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         Unverified,
     )
     from auditor.model.location import Location
-    from auditor.model.policy import Approval
+    from auditor.model.policy import Approval, Control
     from auditor.model.reach import Reach
     from auditor.report.options import ReportOptions
 
@@ -54,6 +54,7 @@ def _audit(audit: Audit) -> dict[str, Any]:
         "policy": {
             "name": audit.policy,
             "files": [{"path": file.path, "sha256": file.sha256} for file in audit.files],
+            **({"controls": [_control(one) for one in audit.controls]} if audit.controls else {}),
         },
         "tool": {"name": audit.tool_name, "version": audit.tool_version},
         "started": timestamp(audit.started),
@@ -76,6 +77,10 @@ def _audit(audit: Audit) -> dict[str, Any]:
         "baseline": audit.baseline and _baseline(audit.baseline),
         "looks": [{"finished": timestamp(look.finished), "changes": list(look.changes)} for look in audit.looks],
     }
+
+
+def _control(control: Control) -> dict[str, Any]:
+    return {"id": control.id, "title": control.title, "checks": list(control.checks)}
 
 
 def _evidence(used: EvidenceUsed) -> dict[str, Any]:

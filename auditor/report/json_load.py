@@ -31,7 +31,7 @@ from auditor.model.findings import (
 )
 from auditor.model.location import Location
 from auditor.model.network import EVERYWHERE, NetworkSet
-from auditor.model.policy import Approval, PolicyFile, Severity
+from auditor.model.policy import Approval, Control, PolicyFile, Severity
 from auditor.model.ports import Port, PortSet
 from auditor.model.reach import Reach
 from auditor.report.json_record import Record, wrong
@@ -89,6 +89,10 @@ def _audit(record: Record) -> Audit:
             "not_assessed", lambda item: NotAssessed(what=item.text("what"), reason=item.text("reason"))
         ),
         hosts=record.records("hosts", _host),
+        controls=policy.records(
+            "controls",
+            lambda one: Control(id=one.text("id"), title=one.maybe_text("title"), checks=one.texts("checks")),
+        ),
         matrices=record.records("matrices", _matrix),
         baseline=_maybe(record, "baseline", _baseline),
         looks=record.records(

@@ -29,7 +29,7 @@ from auditor.model.findings import (
 )
 from auditor.model.location import Location
 from auditor.model.network import EVERYWHERE, NetworkSet
-from auditor.model.policy import Approval, PolicyFile, Severity
+from auditor.model.policy import Approval, Control, PolicyFile, Severity
 from auditor.model.ports import ALL_TCP, Port, PortSet, Protocol
 from auditor.model.reach import Reach
 
@@ -464,6 +464,7 @@ def audits():
         findings=finding_tuples(),
         unverified=lists_of(unverifieds),
         not_assessed=lists_of(st.builds(NotAssessed, what=words, reason=words)),
+        controls=lists_of(st.builds(Control, id=names, title=maybe_words, checks=lists_of(words, 2)), 2),
         matrices=lists_of(matrices, 2),
         baseline=st.none()
         | st.builds(
