@@ -34,12 +34,12 @@ _BEGINNINGS: tuple[tuple[str, str], ...] = (
      "it looks like jc's JSON, which leaves out what counts: give what ss, netstat or lsof itself prints"),
     (r"(?:NAMESPACE\s+)?NAME\s+(?:READY|TYPE|CLASS|STATUS|DESIRED|ENDPOINTS|HOSTS)\b",
      "it is kubectl's table for people: give what it prints with -o json"),
-    (r"Name:[ \t]+\S+\s*\nNamespace:",
+    (r"Name:[ \t]+\S+[ \t]*\r?\nNamespace:",
      "it is kubectl's description for people: give what 'kubectl get -o json' prints"),
     (r"(?:F\s+S\s+|\S+\s+)?(?:PID|UID)\b[^\n]*\b(?:COMMAND|CMD)\b",
      f"it is a list of processes without ports: {_SOCKETS}"),
     (r"\{\{|\{%", "it is a template: render it first, as with 'helm template'"),
-    (r"\S+ \((?:default, )?(?:active|default)\)\s*\n\s+target:",
+    (r"\S+ \((?:default, )?(?:active|default)\)[ \t]*\r?\n\s+target:",
      "it is firewalld's listing for people: give what 'nft -j list ruleset' prints"),
 )  # fmt: skip
 _LINES: tuple[tuple[str, str], ...] = (

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,24 @@ def test_what_is_near_something_is_refused_with_what_to_give_instead(file, conte
         open_evidence(path := file(content))
     assert says in str(caught.value)
     assert len(str(caught.value)) - len(path) <= 150
+
+
+@pytest.mark.parametrize(
+    ("begin", "again"),
+    [
+        ("x (active)", "\n"), ("Name: x", "\n"), ("Name:", " "), ("{", " "), ('{"version"', " "), ("[", " "),
+        ("", "PID "),        ("", "LISTEN"), ("tcp ", "1:"), ('resource "', "a"), ("resource", " "),
+        ('"$schema":"', "a"), ("", "\n\t"),
+    ],
+)  # fmt: skip
+def test_a_hostile_beginning_is_refused_without_delay(file, begin, again):
+    path = file("zz\n" + begin + again * (64 * 1024 // len(again)))
+    other = file(begin + again * (64 * 1024 // len(again)) + "!", "other")
+    before = time.process_time()
+    for one in (path, other):
+        with pytest.raises(EvidenceError):
+            list(open_evidence(one))
+    assert time.process_time() - before < 5  # seconds of this process: an expression that goes wrong takes 20 and more
 
 
 def test_a_missing_file_and_a_folder_are_one_clear_message(tmp_path):

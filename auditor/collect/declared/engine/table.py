@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from auditor.files.text import SourceText
 
-_COLUMN = re.compile(r"(?:[A-Z]+ )*[A-Z]+(?=  |\s*$)")
+_COLUMN = re.compile(r"(?<![A-Z])(?:[A-Z]{1,20} ){0,3}[A-Z]{1,20}(?=  |\s*$)")
 _COLUMNS = frozenset({
     "CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES", "NAME", "SERVICE", "SIZE", "NETWORKS",
     "STATE", "LABELS", "MOUNTS", "LOCAL VOLUMES", "POD ID", "PODNAME",
