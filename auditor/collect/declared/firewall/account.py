@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from auditor.collect.declared.firewall.packets import ADDRESSES, ELSEWHERE, IPV4, IPV6, family_of
 from auditor.collect.declared.firewall.portions import Budget, portions
+from auditor.collect.declared.firewall.rules import letting_sctp_in
 from auditor.collect.declared.firewall.settled import Doubts, settled
-from auditor.collect.declared.firewall.telling import location_of, text_of_what
-from auditor.model.evidence import Observation, Opening, Way
+from auditor.collect.declared.firewall.telling import location_of, shortened, text_of_what
+from auditor.model.evidence import Observation, Opening, Unknown, Way
 from auditor.model.network import NOWHERE
-from auditor.model.ports import PortSet
+from auditor.model.ports import NO_PORTS, PortSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from auditor.collect.declared.firewall.settled import Box
     from auditor.model.location import Location
     from auditor.model.network import NetworkSet
+
+
+_SCTP = "it lets in SCTP, of which policies cannot speak"
 
 
 def observation(rules: Rules) -> Observation:
@@ -32,6 +36,14 @@ def observation(rules: Rules) -> Observation:
         guarded=NOWHERE if rules.doubt else rules.covers,
         notes=(rules.doubt,) if rules.doubt else (),
     )
+
+
+def observations(rules: Rules) -> Iterator[Observation]:
+    """Yield the observation, and beside it what lets in SCTP: that puts nothing else in doubt."""
+    yield observation(rules)
+    reasons = dict.fromkeys(f"{one.place()}: {_SCTP}: {shortened(one.text)}" for one in letting_sctp_in(rules))
+    if reasons:
+        yield Observation(unknown=tuple(Unknown(ports=NO_PORTS, reason=reason) for reason in reasons))
 
 
 def _openings(rules: Rules, boxes: Iterable[Box]) -> Iterator[Opening]:

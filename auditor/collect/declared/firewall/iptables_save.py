@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from auditor.collect.declared.firewall.account import observation
+from auditor.collect.declared.firewall.account import observations
 from auditor.collect.declared.firewall.iptables_words import family_signs, networks, read
 from auditor.collect.declared.firewall.packets import IPV4, IPV6
 from auditor.collect.declared.firewall.rules import Chain, Rule, Rules, Table
@@ -64,9 +64,9 @@ def parse(source: SourceText) -> Iterator[Observation]:
     for family in (IPV4, IPV6):
         mine = [one for one in sections if (one.said or one.signs or shared) == family]
         if mine:
-            yield observation(_rules(source, mine, family))
+            yield from observations(_rules(source, mine, family))
     if not any((one.said or one.signs or shared) is not None for one in sections):
-        yield observation(_rules(source, sections, IPV4, sure=False))
+        yield from observations(_rules(source, sections, IPV4, sure=False))
 
 
 def _sections(source: SourceText) -> list[_Section]:
@@ -187,6 +187,7 @@ def _add(rules: Rules, table: Table, source: SourceText, number: int, line: str,
         lead=read_words.lead,
         names_ports=read_words.names_ports,
         hint=read_words.hint,
+        sctp=read_words.sctp,
     )
     chain.rules.insert(at, rule)
 

@@ -72,6 +72,7 @@ class Words:
     target: str = ""
     lead: Lead | None = None
     hint: str = ""
+    sctp: bool = False
     modules: list[str] = field(default_factory=list)
 
     def take(self) -> str:
@@ -159,6 +160,7 @@ def _option(words: Words, option: str, inverted: bool, behind: Callable[[Network
 
 def _protocol(words: Words, name: str, inverted: bool) -> None:  # noqa: FBT001
     members = PROTOCOLS.get(name, NO_PORTS)
+    words.sctp = name in ("sctp", "132") and not inverted
     words.protocols = (ALL_TCP | ALL_UDP) - members if inverted else members
     words.conditions.append(Within("ports", members, inverted))
 

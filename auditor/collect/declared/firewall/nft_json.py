@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from auditor.collect.declared.firewall.account import observation
+from auditor.collect.declared.firewall.account import observations
 from auditor.collect.declared.firewall.conditions import AnyOf, AtRest, Condition, Unsure
 from auditor.collect.declared.firewall.iptables_words import PASSING, address_range
 from auditor.collect.declared.firewall.nft_text_of import text_of
@@ -49,7 +49,7 @@ def parse(source: SourceText) -> Iterator[Observation]:
     if document is None or not isinstance(document.data, dict) or not isinstance(document.data.get("nftables"), list):
         raise EvidenceError(f"{source.file}: not what 'nft -j list ruleset' prints")
     entries = [_unwrapped(one, ("nftables", at)) for at, one in enumerate(document.data["nftables"])]
-    yield observation(built([one for one in entries if one is not None], document.location, source))
+    yield from observations(built([one for one in entries if one is not None], document.location, source))
 
 
 def built(entries: Iterable[Entry], locate: Callable[..., Location], source: SourceText) -> Rules:
@@ -263,6 +263,7 @@ class _Maker:
             lead=lead,
             names_ports=self._reader.names_ports,
             hint=self._hint,
+            sctp=self._reader.sctp,
         )
 
 

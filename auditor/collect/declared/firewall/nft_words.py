@@ -50,6 +50,7 @@ class Reader:
         self._behind = behind
         self.names: set[str] = set()
         self.names_ports = False
+        self.sctp = False
 
     def match(self, match: Any) -> tuple[Condition, ...]:
         """Return the conditions of a ``match``; all of them must hold."""
@@ -148,6 +149,7 @@ class Reader:
         elif kind in _PORTS_OF and key == "sport":
             yield Within("origins", _numbers(values))
         elif (kind, key) in (("meta", "l4proto"), ("ip", "protocol"), ("ip6", "nexthdr")):
+            self.sctp |= not {"sctp", "132"}.isdisjoint(map(str, values))
             yield Within("ports", _protocols(values))
         elif (kind, key) in (("meta", "iifname"), ("meta", "iif")):
             names = tuple(_door(value) for value in values)
@@ -180,6 +182,7 @@ class Reader:
     def _fixed(self, left: Any, right: Any, inverted: bool) -> tuple[Condition, ...] | None:  # noqa: FBT001
         """Return the condition of a key that first packets from elsewhere all have alike; None for other keys."""
         kind, key = _key(left)
+        self.sctp |= kind == "sctp" and not inverted
         values = [str(value) for value in self._values(right)] if kind in ("fib", "meta", "ct") else []
         if kind == "fib":
             return (_route(left["fib"], values, inverted),)

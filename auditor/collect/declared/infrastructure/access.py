@@ -19,6 +19,8 @@ ALL_PORTS = ALL_TCP | ALL_UDP
 IPV4 = NetworkSet.parse("0.0.0.0/0")
 IPV6 = NetworkSet.parse("::/0")
 ANYWHERE = IPV4 | IPV6
+SCTP = "it lets in SCTP, of which policies cannot speak"
+"""What is said of a rule that is for SCTP alone."""
 _SHOWN = 80
 
 
@@ -65,6 +67,9 @@ class Access:
         for doubt in self.doubts:
             if self.ports:
                 yield Unknown(ports=self.ports, reason=doubt)
+            elif doubt.endswith(SCTP):
+                place = f"{self.location}: " if self.location else ""
+                yield Unknown(ports=NO_PORTS, reason=f"{place}{doubt}")
 
 
 def widened(rules: Iterable[Access]) -> list[Access]:

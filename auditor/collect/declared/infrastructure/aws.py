@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from auditor.collect.declared.infrastructure.access import ALL_PORTS, UNKNOWN, network_of, port_number, shown, span
+from auditor.collect.declared.infrastructure.access import (
+    ALL_PORTS,
+    SCTP,
+    UNKNOWN,
+    network_of,
+    port_number,
+    shown,
+    span,
+)
 from auditor.model.network import NOWHERE
 from auditor.model.ports import NO_PORTS, Protocol
 
@@ -19,7 +27,7 @@ _PROTOCOLS = {
     "-1": tuple(Protocol), "all": tuple(Protocol),
 }  # fmt: skip
 """IANA protocol numbers are as good as names; -1 is every protocol, and then AWS looks at no ports."""
-_WITHOUT_PORTS = {"icmp", "icmpv6", "icmp6", "esp", "ah", "gre", "sctp", "ipv6-icmp"}
+_WITHOUT_PORTS = {"icmp", "icmpv6", "icmp6", "esp", "ah", "gre", "ipv6-icmp"}
 
 LATER = "known only after apply"
 INSIDE = "whoever is in its own network"
@@ -38,6 +46,8 @@ def ports_of(protocol: Any, low: Any, high: Any, later: str = LATER) -> tuple[Po
         return ALL_PORTS, f"its protocol is {later}"
     name = str(protocol).strip().lower()
     protocols = _PROTOCOLS.get(name)
+    if name in {"sctp", "132"}:
+        return NO_PORTS, SCTP
     if protocols is None:
         portless = name in _WITHOUT_PORTS or (name.isascii() and name.isdigit() and int(name[:4]) <= 255)
         return (NO_PORTS, None) if portless else (ALL_PORTS, f"'{shown(protocol)}' is no protocol")

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from auditor.collect.declared.infrastructure.access import ALL_PORTS, IPV4, UNKNOWN, Access, port_number, shown, span
+from auditor.collect.declared.infrastructure.access import (
+    ALL_PORTS,
+    IPV4,
+    SCTP,
+    UNKNOWN,
+    Access,
+    port_number,
+    shown,
+    span,
+)
 from auditor.collect.declared.infrastructure.aws import LATER, networks_of
 from auditor.collect.declared.infrastructure.ranked import Ranked, effective
 from auditor.collect.declared.infrastructure.subject import Subject
@@ -162,7 +171,7 @@ def _ports(entry: dict[str, Any]) -> tuple[PortSet, str | None]:
         return ALL_PORTS, f"its protocol is {LATER}"
     protocols = _PROTOCOLS.get(str(protocol).lower())
     if protocols is None:
-        return NO_PORTS, None
+        return NO_PORTS, SCTP if str(protocol).lower() in {"sctp", "132"} else None
     texts = entry.get("ports")
     everything = span(0, 65535, protocols)
     if texts is UNKNOWN or (isinstance(texts, list) and UNKNOWN in texts):

@@ -244,3 +244,13 @@ def test_without_the_configuration_the_place_is_the_line_of_the_plan(tmp_path):
     place = seen.openings[0].location
     assert place.file == str(path)
     assert place.snippet.strip() == '"0.0.0.0/0"'
+
+
+@pytest.mark.parametrize("protocol", ["sctp", "132"])
+def test_sctp_is_let_in_and_cannot_be_judged(tmp_path, protocol):
+    seen = read(tmp_path, plan(group("web", [ingress(3868, protocol=protocol), ingress(443)])))
+    assert said(seen) == [("aws_security_group.web", "443/tcp", "0.0.0.0/0")]
+    [(host, ports, reason)] = doubts(seen)
+    assert (host, ports) == ("aws_security_group.web", "")
+    assert reason.startswith("plan.json:") or "plan.json:" in reason
+    assert reason.endswith("it lets in SCTP, of which policies cannot speak")

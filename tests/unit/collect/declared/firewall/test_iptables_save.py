@@ -275,3 +275,13 @@ def test_a_tarpit_answers_and_is_not_taken_for_shut():
     assert "answers the handshake" in reason
     assert reason.endswith("--dport 23 -j TARPIT")
     assert doubts("-A INPUT -p tcp -m tcp --dport 23 -j TARPIT --reset") == []
+
+
+def test_sctp_that_is_let_in_is_said_and_puts_nothing_else_in_doubt():
+    rules = "-A INPUT -p sctp -m sctp --dport 3868 -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT"
+    assert let(rules) == [("22/tcp", V4)]
+    [(ports, reason)] = doubts(rules)
+    assert ports == ""
+    assert reason.endswith("it lets in SCTP, of which policies cannot speak: " + rules.splitlines()[0])
+    assert [bool(seen.guarded) for seen in of("iptables_save", save(rules))] == [True, False]
+    assert doubts("-A INPUT -p sctp -j DROP\n-A OUTPUT -p sctp -j ACCEPT\n-A INPUT ! -p sctp -j ACCEPT") == []

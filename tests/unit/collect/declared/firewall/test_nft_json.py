@@ -167,3 +167,17 @@ def test_each_opening_has_its_place_in_the_file():
 def test_another_file_is_an_error(text):
     with pytest.raises(EvidenceError, match=r"fw\.txt"):
         of("nft_json", text)
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"left": {"payload": {"protocol": "sctp", "field": "dport"}}, "right": 3868},
+        {"left": {"meta": {"key": "l4proto"}}, "right": "sctp"},
+        {"left": {"meta": {"key": "l4proto"}}, "right": {"set": ["tcp", 132]}},
+    ],
+)
+def test_sctp_that_is_let_in_is_said(match):
+    [(ports, reason)] = undecided("nft_json", listing([{"match": {"op": "==", **match}}, ACCEPT]))
+    assert ports == ""
+    assert ": it lets in SCTP, of which policies cannot speak: " in reason
