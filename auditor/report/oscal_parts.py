@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NAMESPACE = "6f0c5a52-6d6a-5d0e-8f0e-0a5b1f3c9d11"
 """The root of all identifiers here, RFC 9562 version 5: whoever writes the same audit writes the same ones."""
-OWN = "https://github.com/exposure-auditor/exposure-auditor/ns/oscal"
+OWN = "https://github.com/exposure-auditor"
 """The namespace of properties that NIST does not define."""
 
 _NIST = re.compile(r"nist-800-53:([A-Z]{2}-[0-9]{1,3})(?:\(([0-9]{1,3})\))?")
