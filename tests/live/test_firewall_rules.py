@@ -23,6 +23,12 @@ SELDOM = 0.2
 POLICIES = ("accept", "drop")
 NDP = "meta l4proto ipv6-icmp accept\n"
 """Without neighbours nothing reaches a host over IPv6, whatever its ports are."""
+MATCHES = (
+    "-m limit --limit 900/s --limit-burst 900", "-m addrtype --dst-type LOCAL", "-m addrtype ! --dst-type LOCAL",
+    "-m iprange --src-range 192.0.2.0-192.0.2.5", "-m recent --name x --rcheck", "-m connlimit --connlimit-above 500",
+    "-m hashlimit --hashlimit-above 900/sec --hashlimit-name h --hashlimit-mode srcip", "-m pkttype --pkt-type unicast",
+    "! -f", f"! -d {HOST4}", "-m statistic --mode random --probability 0.5",
+)  # fmt: skip
 VERDICTS = "tcp dport vmap { %d : accept, %d : drop }"
 SOURCES = {NEAR4: ("192.0.2.0/24", "192.0.2.0/31", "198.51.100.0/24"), NEAR6: ("2001:db8::/64", "2001:db8:f::/48")}
 
@@ -72,6 +78,8 @@ def iptables_rule(dice, chain):
         low, high = sorted(dice.sample(PORTS, 2))
         port = dice.choice([f"--dport {low}", f"--dport {low}:{high}", f"! --dport {low}"])
         parts.append("-p tcp " + dice.choice([f"-m tcp {port}", f"-m multiport --dports {low},{high}"]))
+    if dice.random() < 0.15:
+        parts.append(dice.choice(MATCHES))
     if dice.random() < 0.2:
         parts.append("-m conntrack --ctstate " + dice.choice(["NEW", "RELATED,ESTABLISHED", "INVALID"]))
     targets = ["ACCEPT", "DROP", "RETURN"] + (["A", "B"] if chain == "INPUT" else ["B"] if chain == "A" else [])
@@ -80,8 +88,17 @@ def iptables_rule(dice, chain):
     return " ".join(parts)
 
 
+def nat_rules(dice):
+    """Rules that lead ports to others of the host, or leave them alone."""
+    source = dice.choice(["", "-s 192.0.2.0/24 ", "! -s 192.0.2.0/31 ", f"-d {HOST4} "])
+    port, other = dice.sample(PORTS, 2)
+    leads = (f"REDIRECT --to-ports {other}", f"DNAT --to-destination {HOST4}:{other}", "RETURN", "ACCEPT")
+    return f"-A PREROUTING {source}-p tcp -m tcp --dport {port} -j {dice.choice(leads)}"
+
+
 def iptables_rules(dice):
-    lines = ["*filter", f":INPUT {dice.choice(['ACCEPT', 'DROP'])} [0:0]", ":A - [0:0]", ":B - [0:0]"]
+    nat = ["*nat", ":PREROUTING ACCEPT [0:0]", *(nat_rules(dice) for _ in range(dice.randint(0, 3))), "COMMIT"]
+    lines = [*nat, "*filter", f":INPUT {dice.choice(['ACCEPT', 'DROP'])} [0:0]", ":A - [0:0]", ":B - [0:0]"]
     lines += [iptables_rule(dice, chain) for chain in ("INPUT", "A", "B") for _ in range(dice.randint(1, 4))]
     return "\n".join([*lines, "COMMIT", ""])
 
