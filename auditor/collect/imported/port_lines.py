@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 GREPPABLE = re.compile(r"(\S+) -> \[((?:\d+(?:, ?\d+)*)?)\]")
 OPEN = re.compile(r"Open (\[\S+\]|[^\s:\[\]]+):(\d+)")
-PAIR = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*):(\d{1,5})")
+PAIR = re.compile(
+    r"(\[[0-9A-Fa-f:.%]{1,64}\]|[A-Za-z0-9][A-Za-z0-9._-]{0,254}|[0-9A-Fa-f:]{0,45}:[0-9A-Fa-f:.]{0,45}):(\d{1,5})"
+)
+"""An address of IPv6 in brackets or without, or a name, none of which is longer (RFC 1035, section 2.3.4)."""
 
 
 def rustscan_file(path: str, source: str) -> ScannerFile:

@@ -166,7 +166,7 @@ def test_what_is_near_something_is_refused_with_what_to_give_instead(file, conte
     [
         ("x (active)", "\n"), ("Name: x", "\n"), ("Name:", " "), ("{", " "), ('{"version"', " "), ("[", " "),
         ("", "PID "),        ("", "LISTEN"), ("tcp ", "1:"), ('resource "', "a"), ("resource", " "),
-        ('"$schema":"', "a"), ("", "\n\t"),
+        ('"$schema":"', "a"), ("", "\n\t"), ("", "::"),
     ],
 )  # fmt: skip
 def test_a_hostile_beginning_is_refused_without_delay(file, begin, again):
