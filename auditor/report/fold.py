@@ -1,4 +1,4 @@
-"""Folding findings that say the same for people to read: the same port on many hosts, many ports on the same hosts.
+"""Folding findings that say the same for people to read: one port on many hosts or from many vantages, many ports.
 
 Nothing is lost: every finding is in exactly one block, and blocks come in the order of their first findings.
 """
@@ -22,7 +22,7 @@ FOLDED_ABOVE = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Findings to show together. ``findings`` differ in host alone; with ``ports`` set, in the port as well."""
+    """Findings to show together. They differ in host and vantage alone; with ``ports`` set, in the port as well."""
 
     findings: tuple[Finding, ...]
     ports: PortSet | None = None
@@ -39,10 +39,10 @@ def single(findings: Iterable[Finding]) -> list[Block]:
 
 
 def folded(findings: Iterable[Finding]) -> list[Block]:
-    """Fold hosts first, then ports of blocks about exactly the same hosts."""
+    """Fold hosts and vantages first, then ports of blocks about exactly the same ones."""
     by_port: dict[Hashable, list[Finding]] = {}
     for finding in findings:
-        by_port.setdefault(_same_but_host(finding), []).append(finding)
+        by_port.setdefault(_same_but_place(finding), []).append(finding)
     by_hosts: dict[Hashable, list[list[Finding]]] = {}
     for group in by_port.values():
         by_hosts.setdefault(_same_but_port(group), []).append(group)
@@ -62,7 +62,7 @@ def _blocks(groups: list[list[Finding]]) -> list[Block]:
     return blocks
 
 
-def _same_but_host(finding: Finding) -> Hashable:
+def _same_but_place(finding: Finding) -> Hashable:
     if finding.host is None or (finding.port is None and not finding.ports):
         return finding.fingerprint, id(finding)
     exception = finding.exception and finding.exception.id
@@ -72,7 +72,7 @@ def _same_but_host(finding: Finding) -> Hashable:
         finding.status,
         finding.port,
         finding.ports,
-        finding.vantage,
+        finding.vantage is None,
         finding.expected,
         finding.actual,
         finding.rule,
@@ -90,6 +90,6 @@ def _same_but_port(group: list[Finding]) -> Hashable:
     if first.port is None or first.source_location is not None or first.sights:
         return id(group)
     exception = first.exception and first.exception.id
-    hosts = tuple((finding.host, finding.member) for finding in group)
+    places = tuple((finding.host, finding.member, finding.vantage) for finding in group)
     history = (first.novelty, first.grown, first.first_seen)
-    return first.check, first.severity, first.status, history, first.vantage, first.expected, exception, hosts
+    return first.check, first.severity, first.status, history, first.expected, exception, places

@@ -62,7 +62,9 @@ def _more_ports(block: Block, options: ReportOptions) -> str:
     assert block.ports is not None  # noqa: S101 - the caller has looked
     subjects = list(dict.fromkeys(map(wording.subject, block.findings)))
     where = wording.listed(subjects, "host", None if options.verbose else max(20, options.width - 50))
-    return f"the same at {wording.plural(len(block.ports), 'more port')} of {where}"
+    vantages = [one_line(place) for place in dict.fromkeys(found.vantage for found in block.findings) if place]
+    seen_from = f" from {', '.join(vantages)}" if len(vantages) > 1 else ""
+    return f"the same at {wording.plural(len(block.ports), 'more port')} of {where}{seen_from}"
 
 
 def _pointed(finding: Finding, location: Location, gutter: str, options: ReportOptions, style: Style) -> Iterator[str]:
@@ -101,9 +103,12 @@ def _notes(block: Block, options: ReportOptions) -> Iterator[tuple[str, str]]:
         yield "note", f"seen {seen}"
     if answers := _answers(first):
         yield "note", answers
-    if len(block.findings) > 1:
-        others = [wording.subject(finding) for finding in block.findings[1:]]
-        yield "note", f"the same on {wording.listed(others, 'host', max(24, options.width - 40))}"
+    others: dict[str | None, list[str]] = {}
+    for finding in block.findings[1:]:
+        others.setdefault(finding.vantage, []).append(wording.subject(finding))
+    for vantage, names in others.items():
+        seen_from = f"from {one_line(vantage)} " if vantage and vantage != first.vantage else ""
+        yield "note", f"the same {seen_from}on {wording.listed(names, 'host', max(24, options.width - 40))}"
     if first.rule:
         owner = f" (owner {one_line(first.owner)})" if first.owner else ""
         yield "rule", f"{one_line(first.rule)}{owner}"

@@ -35,11 +35,11 @@ def host_lines(audit: Audit, options: ReportOptions, style: Style) -> Iterator[s
         return
     yield style.bold("hosts")
     clean = [host for host in audit.hosts if host.verdict is Verdict.CONFORMS]
-    troubled = [host for host in audit.hosts if host.verdict is not Verdict.CONFORMS]
+    troubled = _urgent_first([host for host in audit.hosts if host.verdict is not Verdict.CONFORMS])
     shown = troubled if options.verbose or len(troubled) <= _LISTED else troubled[: _LISTED - 1]
     spelled = clean if options.verbose or len(clean) <= _FEW else []
     rows = [*shown, *spelled]
-    named = wording.several_vantages(audit)
+    named = len({row.vantage for row in audit.hosts if not row.members}) > 1
     widths = (
         _widest(map(wording.subject, rows), options.width * _NAME // 100),
         _widest(map(_address, rows), options.width * _ADDRESS // 100),
@@ -52,6 +52,12 @@ def host_lines(audit: Audit, options: ReportOptions, style: Style) -> Iterator[s
     if clean and not spelled:
         yield from _together(clean, frozenset(row.host for row in troubled), options, style)
     yield from _not_asked(audit.hosts, options)
+
+
+def _urgent_first(rows: Sequence[HostResult]) -> Sequence[HostResult]:
+    """Put hosts with violations before those that are not verified; the rows of a host stay together."""
+    failing = {(row.host, row.member) for row in rows if row.verdict is Verdict.VIOLATIONS}
+    return sorted(rows, key=lambda row: (row.host, row.member) not in failing)
 
 
 def _widest(cells: Iterable[str], most: int) -> int:

@@ -92,10 +92,39 @@ def test_only_what_differs_in_the_host_alone_is_folded():
         audits.finding("web-2", actual="open, and it speaks ssh"),
         audits.finding("web-3", status=Status.NOTE),
         audits.finding("web-4", severity=Severity.LOW),
-        audits.finding("web-5", vantage="office"),
+        audits.finding("web-5", expected="filtered"),
+        audits.finding("web-7", vantage="office"),
         audits.finding("web-6", source_location=audits.location(3)),
     ]
-    assert len(folded([base, *others])) == 6
+    assert len(folded([base, *others])) == 7
+
+
+def test_what_several_vantages_see_alike_is_one_block_that_names_them():
+    found = [audits.finding(host, vantage=place) for place in ("ci", "office") for host in ("web-1", "web-2")]
+    written = text(audits.audit_of(found))
+    assert written.count("error[") == 1
+    assert "from ci at 192.0.2.10\n" in written
+    assert "= note: the same on web-2\n" in written
+    assert "= note: the same from office on web-1, web-2\n" in written
+
+
+def test_ports_that_several_vantages_see_alike_name_them():
+    found = [audits.finding(port=f"{at}/tcp", vantage=place) for place in ("ci", "office") for at in range(1, 9)]
+    assert "the same at 5 more ports of web-1 from ci, office" in text(audits.audit_of(found))
+
+
+def test_hosts_with_violations_come_before_those_that_are_only_not_verified():
+    rows = [audits.host(f"a-{at}", Verdict.UNVERIFIED, unverified=ALL_TCP) for at in range(30)]
+    rows.append(audits.host("z", Verdict.UNVERIFIED, vantage="ci", unverified=ALL_TCP))
+    rows.append(audits.host("z", Verdict.VIOLATIONS, vantage="office", open=PortSet.parse("23")))
+    written = text(audits.audit_of([audits.finding("z", vantage="office")], hosts=rows))
+    hosts = written[written.index("\nhosts\n") :].splitlines()[2:5]
+    assert [line.split()[:2] for line in hosts] == [["unverified", "z"], ["violations", "z"], ["unverified", "a-0"]]
+
+
+def test_a_probe_beside_a_socket_table_says_where_it_looked_from():
+    rows = [audits.host(vantage="ci", open=PortSet.parse("22")), audits.host(open=PortSet.parse("22"))]
+    assert "web-1  192.0.2.10  ci  open 22/tcp" in text(audits.audit_of(hosts=rows))
 
 
 def test_an_excepted_finding_names_its_exception_and_gives_no_advice():
