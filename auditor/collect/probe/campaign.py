@@ -19,7 +19,7 @@ from auditor.collect.probe.dealing import Dealer
 from auditor.collect.probe.helper import Helper, News
 from auditor.collect.probe.local import Neighbourhood
 from auditor.collect.probe.methods import method_named
-from auditor.collect.probe.pacing import FIRST_WAIT, HASTY_WAIT, LATE_WAIT, RoundTrip, patience, queueing
+from auditor.collect.probe.pacing import FIRST_WAIT, HASTY_WAIT, LATE_WAIT, PATIENT, RoundTrip, patience, queueing
 from auditor.collect.probe.rounds import Next
 from auditor.collect.probe.subject import LOOK
 
@@ -168,7 +168,7 @@ class Campaign:
         if role == LOOK:  # it is for a message, not for an answer
             return MESSAGE_WAIT
         if role in _PATIENT and not subject.round_trip:
-            return min(ceiling, FIRST_WAIT)
+            return ceiling if ceiling > PATIENT else min(ceiling, FIRST_WAIT)
         if subject.tally.rounds == 1 and not (subject.alive or subject.round_trip or self._group):
             return min(ceiling, HASTY_WAIT)
         passes = subject.tally.rounds if subject.alive else min(1, subject.tally.rounds)
@@ -274,13 +274,17 @@ class Campaign:
         subject = self._owner.get(chunk.number) or self._of(chunk)
         if subject is None:
             return
-        first = not subject.round_trip
+        known = bool(subject.round_trip)
         subject.sample(seconds, self._timeout(subject))
         self._group.add(seconds)
-        if first:
-            self._enlist(subject)
-            for other in subject.chunks.values():  # those in the second process keep theirs
-                other.timeout = self._timeout(subject)
+        if not known:
+            self._wait_as_learnt(subject)
+
+    def _wait_as_learnt(self, subject: Subject) -> None:
+        """It has answered for the first time: wait for what is under way as long as it takes there."""
+        self._enlist(subject)
+        for other in subject.chunks.values():  # those in the second process keep theirs
+            other.timeout = self._timeout(subject)
 
     def _hear_late(self, answer: Late) -> None:
         subjects = self._by_host.get(answer.host, ())
@@ -288,8 +292,11 @@ class Campaign:
             return  # the same address on two links, and nobody knows which
         for subject in subjects:
             if answer.scope in {None, subject.scope}:
+                known = bool(subject.round_trip)
                 subject.hear_late(answer, self._timeout(subject))
                 self._enlist(subject)
+                if subject.round_trip and not known:
+                    self._wait_as_learnt(subject)
 
     def _of(self, chunk: Chunk) -> Subject | None:
         """Whom a chunk was for that is back already: a late answer tells how long it took."""

@@ -22,6 +22,7 @@ from errno import (
     ENFILE,
     ENOBUFS,
     ENOMEM,
+    EPERM,
     EPIPE,
     ETIMEDOUT,
 )
@@ -31,7 +32,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSALS, REFUSED, RESET, SILENT, Chunk
 from auditor.collect.probe.descriptors import Descriptors
 from auditor.collect.probe.errorqueue import ErrorQueues
-from auditor.collect.probe.icmp import ROUTE_ERRORS
+from auditor.collect.probe.icmp import KEPT_IN, ROUTE_ERRORS
 from auditor.collect.probe.late import SLOW, Late
 from auditor.collect.probe.lingering import Lingering, Probe
 from auditor.collect.probe.pacing import LATE_WAIT, Wheel, Window
@@ -246,7 +247,7 @@ class Connect:
         elif error == ECONNREFUSED:
             self._settle(chunk, index, CLOSED)
         else:
-            reason = ROUTE_ERRORS.get(error) or f"local: {os.strerror(error)}"
+            reason = KEPT_IN if error == EPERM else ROUTE_ERRORS.get(error) or f"local: {os.strerror(error)}"
             self._settle(chunk, index, LOCAL, reason)
             if error in ROUTE_ERRORS:
                 self._abandon(chunk, reason)

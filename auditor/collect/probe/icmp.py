@@ -44,9 +44,11 @@ ROUTE_ERRORS = {
     errno.EHOSTUNREACH: "local: this machine's route says unreachable",
     errno.EACCES: "local: this machine's route prohibits the address",
     errno.EINVAL: "local: this machine's route drops the address, or the address needs a zone",
-    errno.EPERM: "local: this machine's firewall does not let the packet out",
     errno.ENETDOWN: "local: the network interface is down",
 }
+"""Why nothing can be sent to an address at all."""
+KEPT_IN = "local: this machine's firewall does not let the packet out"
+"""Why a packet was not sent (EPERM). Others to the same address may be: rules speak of ports, too."""
 
 
 class Message(NamedTuple):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from auditor import __version__
 from auditor.collect.probe.campaign import Campaign
-from auditor.collect.probe.icmp import NO_NEIGHBOUR
+from auditor.collect.probe.icmp import KEPT_IN, NO_NEIGHBOUR
 from auditor.collect.probe.local import Neighbourhood, is_local, lets_out, many_descriptors, scope_of
 from auditor.collect.probe.news import Told
 from auditor.collect.probe.observation import concluded, increment, interrupted, known_codes, nothing_to_ask, unasked
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from auditor.model.target import Batch, Observer, Target
 
 _PORT_ZERO = PortSet.parse("0")
-_FIREWALL = "local: this machine's firewall does not let the packet out"
 _NO_ZONE = "local: there is no such network interface as the address names"
 
 
@@ -95,7 +94,7 @@ class LiveScan:
         if subject.alive or subject.doomed is not None:
             return NO_ANSWER
         if not lets_out(subject.host, subject.scope):
-            return _FIREWALL
+            return KEPT_IN
         lacking = self._neighbourhood.lacks(subject.host, subject.scope, monotonic())
         return f"{NO_ANSWER}: {NO_NEIGHBOUR}" if lacking else NO_ANSWER
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 FIRST_WAIT = 0.75
 """Seconds to wait for an answer while nothing is known of the way there: a satellite's round trip."""
+PATIENT = 2.0
+"""Who allows more seconds for an answer than these has a reason: a silent host's first ports are waited for so long."""
 HASTY_WAIT = 0.25
 """The same, where a more patient pass is still to come."""
 LATE_WAIT = 0.4

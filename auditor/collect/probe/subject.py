@@ -26,6 +26,7 @@ from auditor.collect.probe.chunk import (
 )
 from auditor.collect.probe.confirm import CONFIRM, SecondLook, second_look
 from auditor.collect.probe.conntrack import FULL
+from auditor.collect.probe.icmp import ROUTE_ERRORS
 from auditor.collect.probe.jury import Jury, Trust, crowded
 from auditor.collect.probe.late import Listening
 from auditor.collect.probe.order import SENTINELS, order, outsiders
@@ -45,11 +46,17 @@ _MOST_SILENT: Final = 32_768
 _LEAST_OUTSTANDING: Final = 256
 _TOO_FAST: Final = 0.1
 _MOST_CHECKS, _MOST_TROUBLES, _MOST_BACKOFF = 4, 4, 32
+_MOST_RESTARTS: Final = 3
 _PORT_ZERO: Final = PortSet.parse("0")
 _PATIENT: Final = {"sentinel", "pilot"}
 """Chunks that wait long for a host that has not answered yet, and do not hold up its round."""
 _ENOUGH: Final = 8
-"""So many ports that cannot be asked from here, and no other, decide for the whole address."""
+"""So many ports that cannot be asked from here, as the system knows no way there, decide for the whole address."""
+_KEPT_IN: Final = 512
+"""The same where this machine's firewall keeps packets in, and nothing else is seen: a rule may be about some ports, so
+those that come first tell little of the others."""
+_NO_WAY: Final = frozenset(ROUTE_ERRORS.values())
+_SEVERAL: Final = 4
 _SCOUTS: Final = jury.ROLES | _PATIENT
 LOOK: Final = "look"
 _MOST_LOOKED_AT: Final = 48
@@ -110,7 +117,7 @@ class Subject:
         self._listening = Listening()
         self._settled = False
         self._canaries = Canaries()
-        self._checks = self._troubles = self._attempt = self._swallowed = 0
+        self._checks = self._troubles = self._attempt = self._swallowed = self._restarts = 0
 
     def begin(self) -> None:
         """Take the memory it needs and line up the first round."""
@@ -230,9 +237,14 @@ class Subject:
         roles = {segment.role for segment in self.work} | {chunk.role for chunk in self._scouts.values()}
         return roles.isdisjoint(jury.ROLES)
 
-    def sample(self, seconds: float, used: float) -> None:
-        """Learn a round-trip time. ``used`` is the patience the host was shown so far: if too short, start over."""
-        if not self.round_trip and seconds > used:
+    def sample(self, seconds: float, used: float, *, late: bool = False) -> None:
+        """Learn a round-trip time. ``used`` is the patience the host was shown so far: if too short, start over.
+
+        ``late``: the chunk was over already, so that the silence of others in it says nothing either. A host whose
+        answers take ever longer is not waited for without end.
+        """
+        if seconds > used and (not self.round_trip or (late and self._restarts < _MOST_RESTARTS)):
+            self._restarts += 1
             self.tally.rounds = 0
         self.round_trip.add(seconds)
 
@@ -285,17 +297,16 @@ class Subject:
         if answer.code == FOREIGN or not answer.seconds:
             return
         if not self.round_trip or len(self.record.aside) > _FEW * self.tally.answers:
-            self.sample(answer.seconds, used)  # it is not that port alone
+            self.sample(answer.seconds, used, late=len(self.record.aside) >= _SEVERAL)  # it is not that port alone
 
     def _explain(self, chunk: Chunk, said: dict[int, tuple[int, str]]) -> None:
         kept_in = self.record.explain(chunk, said, watched=self.trust is Trust.WATCHED)
-        if not self.alive and kept_in == len(chunk.codes) and self.states.count(LOCAL) + kept_in >= self._enough:
-            self.doomed = next(iter(chunk.reasons.values()), None)
+        if self.alive or not kept_in or kept_in < len(chunk.codes):
+            return
+        reason = next(iter(chunk.reasons.values()), None)
+        if self.states.count(LOCAL) + kept_in >= min(self.size, _ENOUGH if reason in _NO_WAY else _KEPT_IN):
+            self.doomed = reason
             self.work.clear()
-
-    @property
-    def _enough(self) -> int:
-        return min(self.size, _ENOUGH)
 
     def _take(self, chunk: Chunk) -> None:
         self._listening.note(chunk)

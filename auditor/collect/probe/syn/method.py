@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
-from errno import EAGAIN, ENOBUFS, ENOMEM
+from errno import EAGAIN, ENOBUFS, ENOMEM, EPERM
 from itertools import repeat
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSALS, SILENT, UNASKED, UNREACHED, Chunk
 from auditor.collect.probe.connect import Connect
 from auditor.collect.probe.errorqueue import OwnAddresses
-from auditor.collect.probe.icmp import NO_NEIGHBOUR, ROUTE_ERRORS, Message, classify
+from auditor.collect.probe.icmp import KEPT_IN, NO_NEIGHBOUR, ROUTE_ERRORS, Message, classify
 from auditor.collect.probe.late import SLOW, Late
 from auditor.collect.probe.pacing import Wheel, Window
 from auditor.collect.probe.repeats import Repeats
@@ -227,16 +227,24 @@ class Syn:
         high = chunk.cursor = min(len(chunk.ports), low + room)
         if high == len(chunk.ports):
             self._flight = None
-        question = self._question(flight, chunk.attempt % _PASSES)
+        slot = chunk.attempt % _PASSES
+        question = self._question(flight, slot)
+        flight.peer.asked[slot] = now
         ports = chunk.ports[low:high]
         question.where.update(zip(ports, zip(repeat(flight), range(low, high), strict=False), strict=True))
-        sent, error = self._wire.send(flight.peer.family, flight.peer.name, question.template, ports)
         self._flying += high - low
         flight.lows.append(low)
         flight.times.append(now)
         chunk.sent = now
-        self._await(_Burst(flight, low, low + sent, now))
-        for index in range(low + sent, high):
+        sent, error = self._wire.send(flight.peer.family, flight.peer.name, question.template, ports)
+        at = low + sent
+        while error == EPERM:  # the firewall's rule may be about this port alone
+            self._settle(chunk, at, LOCAL, KEPT_IN)
+            at += 1
+            sent, error = self._wire.send(flight.peer.family, flight.peer.name, question.template, chunk.asked[at:high])
+            at += sent
+        self._await(_Burst(flight, low, at, now))
+        for index in range(at, high):
             self._unsent(flight, index, error, now)
         if error in _SHORTAGE:
             self._window.halve(_FIRST_WINDOW // 4)
@@ -271,7 +279,9 @@ class Syn:
 
     def _unsent(self, flight: Flight, index: int, error: int, now: float) -> None:
         """The machine is short of something: ask again soon. What its firewall or routes refuse is its own matter."""
-        if error in ROUTE_ERRORS or not self._once_more(flight, index, _UNSENT, now):
+        if error == EPERM:
+            self._settle(flight.chunk, index, LOCAL, KEPT_IN)
+        elif error in ROUTE_ERRORS or not self._once_more(flight, index, _UNSENT, now):
             reason = ROUTE_ERRORS.get(error) or f"local: {os.strerror(error)}"
             self._settle(flight.chunk, index, LOCAL, reason)
 
@@ -306,7 +316,7 @@ class Syn:
                 continue
             place = question.where.pop(port, None) if question else None
             if place is None:
-                self._tell_belated(sender, mine, port, code)
+                self._tell_belated(sender, mine, port, code, now)
             else:
                 self._answered(*place, code, now)
         refusals, self._wire.refusals = self._wire.refusals, []
@@ -340,16 +350,19 @@ class Syn:
             taken = now - flight.sent(index)
             self.late.append(Late(chunk.host, chunk.scope, chunk.asked[index], chunk.attempt, code, taken, reason))
 
-    def _tell_belated(self, sender: bytes, mine: int, port: int, code: int, reason: str | None = None) -> bool:
+    def _tell_belated(
+        self, sender: bytes, mine: int, port: int, code: int, now: float, reason: str | None = None
+    ) -> bool:
         """An answer to a question that is over: the acknowledgement shows that it was asked, the port in which pass.
 
-        False: it was in none.
+        It took at least as long as the last one of that pass would have. False: it was in none.
         """
         attempt = mine - self._wire.ports.start
         if attempt >= _PASSES:
             return False
         host = socket.inet_ntop(socket.AF_INET if len(sender) == 4 else socket.AF_INET6, sender)
-        self.late.append(Late(host, None, port, attempt, code, 0.0, reason))
+        asked = self._peers.asked(host, attempt)
+        self.late.append(Late(host, None, port, attempt, code, 0.0 if asked is None else now - asked, reason))
         return True
 
     def _sample(self, flight: Flight, index: int, now: float) -> None:
@@ -381,7 +394,7 @@ class Syn:
         elif (
             flight is not None
             or code not in REFUSALS
-            or not self._tell_belated(refusal.target, refusal.source_port, refusal.port, code, reason)
+            or not self._tell_belated(refusal.target, refusal.source_port, refusal.port, code, now, reason)
         ):
             self.messages.append((message, code, reason))
 

@@ -74,7 +74,7 @@ class Peer:
     While ``present`` is false it is not known whether anybody is there, and ``pending`` waits.
     """
 
-    __slots__ = ("absent_until", "family", "name", "packed", "pending", "present", "route", "spare", "trouble")
+    __slots__ = ("absent_until", "asked", "family", "name", "packed", "pending", "present", "route", "spare", "trouble")
 
     def __init__(self, host: str, scope: int | None, kernel: Kernel) -> None:
         self.name: Name = (host, 0) if scope is None else (host, 0, 0, scope)
@@ -83,6 +83,8 @@ class Peer:
         self.present = True
         self.absent_until = 0.0
         self.pending: list[Chunk] = []
+        self.asked: dict[int, float] = {}
+        """When it was last asked from each source port for passes, by the port's index."""
         self.spare = 0
         """The last of the source ports for single probes that was used."""
         self.route = None
@@ -129,6 +131,11 @@ class Peers:
             peer.absent_until = 0.0
             self._seek(peer, now)
         return peer
+
+    def asked(self, host: str, slot: int) -> float | None:
+        """When this address, of no zone, was last asked from that source port, by its index; None: nobody knows."""
+        peer = self._known.get((host, 0 if ":" in host else None))
+        return peer.asked.get(slot) if peer is not None else None
 
     def step(self, now: float) -> tuple[list[Chunk], list[Chunk]]:
         """What has waited: the chunks that can be sent now, and those of addresses that nobody has."""

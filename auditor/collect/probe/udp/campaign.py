@@ -6,7 +6,6 @@ What to ask a host, and when it has been asked enough, is `subject`'s business; 
 from __future__ import annotations
 
 import heapq
-from errno import EPERM
 from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from auditor.collect.probe.chunk import LOCAL, OPEN
 from auditor.collect.probe.conntrack import PAUSE, Tracking
 from auditor.collect.probe.dealing import Dealer
-from auditor.collect.probe.icmp import ROUTE_ERRORS
+from auditor.collect.probe.icmp import KEPT_IN
 from auditor.collect.probe.local import is_local
 from auditor.collect.probe.pacing import LATE_WAIT, RoundTrip, patience
 from auditor.collect.probe.udp.meaning import meaning
@@ -157,7 +156,7 @@ class Campaign:
             said = self._wire.send(
                 subject.place, ask.port, ask.payload.datagram, wandering=ask.payload.wanders, again=ask.again
             )
-            if said == ROUTE_ERRORS[EPERM] and self._tracking.lost(now, monotonic()):
+            if said == KEPT_IN and self._tracking.lost(now, monotonic()):
                 said = Outcome.BUSY
             if said is Outcome.SENT:
                 self._busy_since = None

@@ -15,7 +15,7 @@ import struct
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from auditor.collect.probe.icmp import ROUTE_ERRORS, Message
+from auditor.collect.probe.icmp import KEPT_IN, ROUTE_ERRORS, Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +99,7 @@ class Wire:
                 if error.errno in _BUSY:
                     return Outcome.BUSY
                 if error.errno == errno.EPERM:
-                    return ROUTE_ERRORS[errno.EPERM]
+                    return KEPT_IN
                 self._errors += _messages(sock)
                 reason = _reason(error)
             else:

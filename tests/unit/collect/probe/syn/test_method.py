@@ -29,6 +29,7 @@ class Wire:
         self.answers = []
         self.refusals = []
         self.errors = []
+        self.kept_in = set()
         self.dropped = False
 
     def open(self, _family):
@@ -37,6 +38,10 @@ class Wire:
     def send(self, _family, _name, template, ports):
         if self.errors:
             return 0, self.errors.pop()
+        if self.kept_in & set(ports):
+            kept = next(at for at, port in enumerate(ports) if port in self.kept_in)
+            self.send(_family, _name, template, ports[:kept])
+            return kept, EPERM
         source = int.from_bytes(template.packet[20:22], "big")
         sequence = int.from_bytes(template.packet[24:28], "big")
         self.sent += [(source, port, sequence) for port in ports]
@@ -210,13 +215,33 @@ def test_what_could_not_be_sent_is_sent_later_and_never_called_silent_before(wir
 
 
 def test_what_the_firewall_never_lets_out_is_a_local_matter_at_once(wire, run):
-    wire.errors = [EPERM]
+    wire.kept_in = {22, 23}
     one = chunk(22, 23)
     syn = run(one)
     syn.step(0)
     assert syn.finished == [one]
     assert list(one.codes) == [outcome.LOCAL] * 2
     assert all("firewall" in reason for reason in one.reasons.values())
+
+
+def test_a_rule_of_the_firewall_about_some_ports_leaves_the_others_of_the_batch_to_be_asked(wire, run):
+    wire.kept_in = {25, 27}
+    one = chunk(22, 23, 25, 26, 27)
+    run(one).step(0)
+    assert [port for _, port, _ in wire.sent] == [22, 23, 26]
+    assert [index for index, code in enumerate(one.codes) if code == outcome.LOCAL] == [2, 4]
+
+
+def test_an_answer_to_a_pass_that_is_over_tells_how_long_it_took_at_least(wire, run):
+    one = chunk(22, timeout=0.001)
+    syn = run(one)
+    assert finish(syn) == [one]
+    sleep(0.05)
+    reply(wire, 0, SYN_ACK)
+    syn.step(0)
+    (late,) = syn.late
+    assert (late.port, late.attempt, late.code) == (22, 0, outcome.OPEN)
+    assert late.seconds >= 0.05
 
 
 def test_silence_proves_nothing_while_answers_found_no_room(wire, run):
