@@ -197,6 +197,17 @@ def test_a_limit_on_connections_that_spares_what_the_policy_names_leaves_the_res
     assert one.open - hidden == PortSet.parse("22,80,443")
 
 
+@pytest.mark.parametrize("method", ["connect", "syn"])
+@pytest.mark.parametrize("limit", ["limit rate over 500/second burst 100 packets", "ct count over 20"])
+def test_a_guard_that_resets_what_comes_too_fast_makes_no_port_closed_that_is_open(lab, look, limit, method):
+    host = lab.host("web", "192.0.2.10")
+    host.listen(22, 80, 4117, 7743, 9871)
+    host.firewall(f"tcp flags & (syn|ack) == syn {limit} reject with tcp reset")
+    one = look("192.0.2.10", ask="1-10000", first="22,80", method=method)["192.0.2.10"]
+    assert not one.closed & PortSet.parse("22,80,4117,7743,9871")
+    assert PortSet.parse("22,80") <= one.open
+
+
 def test_sixty_four_descriptors_are_enough(lab):
     host = lab.host("web", "192.0.2.10")
     host.listen(80, 443, 50001)

@@ -1,6 +1,7 @@
 """Canaries: ports of an address that are known to answer, asked again among those that do not. Pure.
 
-How many of them stay silent tells how much gets lost, and whether the host is still there.
+How many of them stay silent tells how much gets lost, and whether the host is still there; open ones that refuse now,
+that something guards it against scans.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 CHECKS: Final = 4
 """So many canaries that are all silent raise the question whether the host is still there."""
 _TOUCH: Final = 0.5
+_SHUT: Final = 1 / 3
 _REFUSALS: Final = 8
 _AT_ONE_DOOR: Final = 5
 """So many canaries at once for one open port: more would overflow the accept queue of a small server (listen(2))."""
@@ -30,17 +32,20 @@ _AT_ONE_DOOR: Final = 5
 class Canaries:
     """What the canaries of one address have said. ``met_again`` are those that were open once more."""
 
-    __slots__ = ("_group_lost", "_heard", "_missed", "_round", "met_again")
+    __slots__ = ("_group_lost", "_heard", "_missed", "_round", "_stayed", "_turned", "met_again")
 
     def __init__(self) -> None:
         self.met_again: set[int] = set()
         self._round = Tally()
         self._heard: set[int] = set()
+        self._stayed: set[int] = set()
+        self._turned: set[int] = set()
         self._missed: set[int] = set()
         self._group_lost = False
 
     def hear(self, chunk: Chunk, states: bytearray, *, trusted: bool) -> None:
         """Count a chunk of canaries. ``trusted``: whether a finished handshake means that a port is open."""
+        self.compare(chunk, states)
         seen = self._round
         lost = 0
         for port, code in zip(chunk.ports, chunk.codes, strict=True):
@@ -56,10 +61,21 @@ class Canaries:
         seen.lost += lost
         self._group_lost = lost == len(chunk.ports) >= CHECKS
 
+    def compare(self, chunk: Chunk, states: bytearray) -> None:
+        """Note which open ports are still so, and which refuse. In the midst of a flood that is all that counts."""
+        for port, code in zip(chunk.ports, chunk.codes, strict=True):
+            if states[port] == OPEN and code in {OPEN, CLOSED}:
+                (self._stayed if code == OPEN else self._turned).add(port)
+
     @property
     def lost_touch(self) -> bool:
         """Whether most canaries of this round, or all of its last ones, went unanswered."""
         return self._round.lost > _TOUCH * self._round.canaries or self._group_lost
+
+    @property
+    def shut(self) -> bool:
+        """Whether ports that were open refuse now: not one of many, which a service that ended explains."""
+        return bool(self._turned) and len(self._turned) >= _SHUT * len(self._turned | self._stayed)
 
     @property
     def steady(self) -> set[int]:

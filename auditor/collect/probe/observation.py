@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 NOT_UDP = "UDP was not asked"
 LIMITED = "the host limits its answers: closed, or dropped before it could answer"
 REFUSED_ON_THE_WAY = f"{NO_ANSWER}: refused by "
+SHUT = (
+    "the host refuses connections that it accepted before: closed, or shut by a guard against scans; "
+    "ask slower, with --host-rate"
+)
 KEPT_IN = "local: this machine's firewall refuses, more than it says"
 _MARK = 0xFF
 _ZERO = PortSet.of(Port(Protocol.TCP, 0), Port(Protocol.UDP, 0))
@@ -31,9 +35,9 @@ def concluded(subject: Subject, vantage: str | None, silence: str = NO_ANSWER) -
     states = subject.states
     silent, unreached = ports_with(states, SILENT), ports_with(states, UNREACHED)
     opened, unknown = _trusted(subject, ports_with(states, OPEN))
-    filtered = _refused(subject)
+    closed, filtered = _closed(subject, unknown), _refused(subject)
     if subject.doomed is not None:
-        unseen = _asked(subject.target).only(Protocol.TCP) - opened - ports_with(states, CLOSED) - filtered
+        unseen = _asked(subject.target).only(Protocol.TCP) - opened - closed - filtered
         unknown.append(Unknown(ports=unseen, reason=subject.doomed))
     elif not subject.alive:
         unknown += _no_answer(subject, silent | unreached, silence)
@@ -48,16 +52,14 @@ def concluded(subject: Subject, vantage: str | None, silence: str = NO_ANSWER) -
         filtered |= silent | unreached
     if subject.doomed is None:
         unknown += _by_reason(subject, LOCAL) + _by_reason(subject, DOUBTED)
-    return _observation(
-        subject, vantage, opened, ports_with(states, CLOSED), filtered, unknown, notes=_notes(subject, silent)
-    )
+    return _observation(subject, vantage, opened, closed, filtered, unknown, notes=_notes(subject, silent))
 
 
 def interrupted(subject: Subject, vantage: str | None, reason: str) -> Observation:
     """What is known of a subject whose scan was broken off: answers count, silence does not."""
     states = subject.states
     opened, unknown = _trusted(subject, ports_with(states, OPEN))
-    closed, filtered = ports_with(states, CLOSED), _refused(subject)
+    closed, filtered = _closed(subject, unknown), _refused(subject)
     unknown += _by_reason(subject, LOCAL)
     known = opened | closed | filtered
     for one in unknown:
@@ -68,13 +70,20 @@ def interrupted(subject: Subject, vantage: str | None, reason: str) -> Observati
 
 def known_codes(subject: Subject) -> bytes:
     """What is known for good of each port of a subject under way, 0 for nothing: answers that count."""
-    return bytes(subject.states).translate(_known(opens=subject.opens_count, alive=subject.alive))
+    return bytes(subject.states).translate(
+        _known(opens=subject.opens_count, closed=not subject.shut, alive=subject.alive)
+    )
 
 
 @cache
-def _known(*, opens: bool, alive: bool) -> bytes:
+def _known(*, opens: bool, closed: bool, alive: bool) -> bytes:
     """A table for ``bytes.translate``."""
-    known = {OPEN: OPEN if opens else UNASKED, CLOSED: CLOSED, REFUSED: REFUSED, FOREIGN: REFUSED if alive else UNASKED}
+    known = {
+        OPEN: OPEN if opens else UNASKED,
+        CLOSED: CLOSED if closed else UNASKED,
+        REFUSED: REFUSED,
+        FOREIGN: REFUSED if alive else UNASKED,
+    }
     return bytes(known.get(code, UNASKED) for code in range(256))
 
 
@@ -156,6 +165,15 @@ def _trusted(subject: Subject, opened: PortSet) -> tuple[PortSet, list[Unknown]]
     if subject.trust is Trust.NONE:
         return NO_PORTS, [Unknown(ports=opened, reason=EVERY_PORT)]
     return opened, []
+
+
+def _closed(subject: Subject, unknown: list[Unknown]) -> PortSet:
+    """Closed by refusal. What refuses where others were open before is no evidence, and becomes ``unknown``."""
+    closed = ports_with(subject.states, CLOSED)
+    if not subject.shut:
+        return closed
+    unknown.append(Unknown(ports=closed, reason=SHUT))
+    return NO_PORTS
 
 
 def _no_answer(subject: Subject, silent: PortSet, silence: str) -> list[Unknown]:

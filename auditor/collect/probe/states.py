@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 def where(states: bytearray, code: int) -> list[int]:
     """The port numbers in this state, ascending."""
-    return [match.start() for match in re.finditer(re.escape(bytes([code])), states)]
+    return list(iter_where(states, code))
+
+
+def iter_where(states: bytearray, code: int) -> Iterator[int]:
+    """The same, found as they are asked for."""
+    return (match.start() for match in re.finditer(re.escape(bytes([code])), states))
 
 
 def ports_with(states: bytes | bytearray, code: int) -> PortSet:

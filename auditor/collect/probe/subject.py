@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from datetime import UTC, datetime
-from itertools import compress
+from itertools import compress, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from auditor.collect.probe import jury
@@ -33,7 +33,7 @@ from auditor.collect.probe.order import SENTINELS, order, outsiders
 from auditor.collect.probe.pacing import RoundTrip
 from auditor.collect.probe.record import Record, Rest
 from auditor.collect.probe.rounds import BREATH, CANARIES, SHORT, SILENT_PAUSE, SILENT_ROUNDS, Next
-from auditor.collect.probe.states import numbers
+from auditor.collect.probe.states import iter_where, numbers, where
 from auditor.model.evidence import NO_ANSWER
 from auditor.model.ports import PortSet, Protocol
 
@@ -57,8 +57,19 @@ _KEPT_IN: Final = 512
 those that come first tell little of the others."""
 _NO_WAY: Final = frozenset(ROUTE_ERRORS.values())
 _SEVERAL: Final = 4
+_MANY_ASKED: Final = 512
+"""After so many ports, or a quarter of all, those that are open are asked again: what guards the host against scans may
+refuse them now, and everything else with them."""
+_MET_AT_ONCE: Final = 8
+_TIMES: Final = 4
+_CROWD: Final = 32
+"""So often, and each time behind so many closed ports: a limit on connections lets the first of a burst through, and
+now and then another one."""
 _SCOUTS: Final = jury.ROLES | _PATIENT
 LOOK: Final = "look"
+AGAIN: Final = "again"
+"""The role of open ports that are asked once more in the midst of the first round."""
+_KNOWN: Final = frozenset({"canary", "check", "refusal", AGAIN})
 _MOST_LOOKED_AT: Final = 48
 _MOST_SWALLOWED: Final = 8
 """So often is a port asked again, on the average, of which this machine may have kept the packet to itself."""
@@ -118,6 +129,7 @@ class Subject:
         self._settled = False
         self._canaries = Canaries()
         self._checks = self._troubles = self._attempt = self._swallowed = self._restarts = 0
+        self._since_met = 0
 
     def begin(self) -> None:
         """Take the memory it needs and line up the first round."""
@@ -172,9 +184,32 @@ class Subject:
         )
         if segment.role in _SCOUTS:
             self._scouts[number] = chunk
+        if not segment.role and not self.tally.rounds:
+            self._since_met += len(ports)
+            if self._since_met >= max(_MANY_ASKED, self.size // 4):
+                self._meet_again()
         self.outstanding += len(ports)
         self.tally.asked_last += len(ports)
         return chunk
+
+    def _meet_again(self) -> bool:
+        """Ask some open ports once more, in the midst of the first round; whether there are any."""
+        states, last = self.states, self._named | self.record.slow
+        opens = [port for port in where(states, OPEN) if port not in last] or where(states, OPEN)
+        if not opens or self.trust is Trust.NONE:
+            return False
+        self._since_met = 0
+        again = array("H")
+        crowd = iter_where(states, CLOSED)
+        for _ in range(min(_TIMES, self.size // _MANY_ASKED)):
+            again.extend((*islice(crowd, _CROWD), *opens[:_MET_AT_ONCE]))
+        self.work.appendleft(Segment(again, AGAIN))
+        return True
+
+    @property
+    def shut(self) -> bool:
+        """Whether it refuses now what was open before, so that no refusal says that a port is closed."""
+        return self._canaries.shut
 
     @property
     def lingers(self) -> bool:
@@ -264,11 +299,8 @@ class Subject:
             self._explain(chunk, said)
             self.second_look.hear(chunk.ports, chunk.codes, witness=chunk.role != CONFIRM)
             return
-        if chunk.role in {"canary", "check"}:
-            self._canaries.hear(chunk, self.states, trusted=chunk.watch or self.trust is not Trust.WATCHED)
-            return
-        if chunk.role == "refusal":
-            self.tally.count_refusals(len(chunk.codes), chunk.codes.count(SILENT))
+        if chunk.role in _KNOWN:
+            self._hear_known(chunk)
             return
         if chunk.role in jury.ROLES:
             self._judge_sentinels(chunk)
@@ -282,6 +314,16 @@ class Subject:
             self._watch_again(array("H", compress(chunk.ports, chunk.codes.translate(_OPENS))))
             chunk.codes = chunk.codes.replace(bytes([OPEN]), bytes([UNASKED]))
         self._take(chunk)
+
+    def _hear_known(self, chunk: Chunk) -> None:
+        """Ports that have answered before tell of the way there, and of who guards the host."""
+        if chunk.role == "refusal":
+            self.tally.count_refusals(len(chunk.codes), chunk.codes.count(SILENT))
+        elif chunk.role == AGAIN:
+            self.tally.asked_last -= len(chunk.codes)
+            self._canaries.compare(chunk, self.states)
+        else:
+            self._canaries.hear(chunk, self.states, trusted=chunk.watch or self.trust is not Trust.WATCHED)
 
     def hear_late(self, answer: Late, used: float) -> None:
         """An answer to a chunk that is back already. ``used`` is the patience that the host was shown so far."""
@@ -318,7 +360,7 @@ class Subject:
 
     def _ask_swallowed(self, chunk: Chunk) -> None:
         """What is silent is asked again, but not for ever; canaries and looks come again by themselves."""
-        again = chunk.role not in {"canary", "check", LOOK}
+        again = chunk.role not in _KNOWN | {LOOK}
         if again and self._swallowed > _MOST_SWALLOWED * self.size:
             chunk.reasons |= {index: FULL for index, code in enumerate(chunk.codes) if code == SILENT}
             chunk.codes = chunk.codes.replace(bytes([SILENT]), bytes([LOCAL]))
@@ -395,9 +437,7 @@ class Subject:
             return self._look_again(self.second_look, self.verdict)
         if self.doomed is not None:
             return self._done(Next.ENOUGH)
-        if self._doubtful and (strangers := self._sentinels or outsiders(self.target.ask)):
-            self._looked_outside, self._jury = True, Jury()
-            self.work.append(Segment(strangers, "outsider"))
+        if self._asks_more():
             return Next.ANOTHER
         rest = self.record.still_silent()
         if not self._settled:
@@ -412,6 +452,14 @@ class Subject:
             return Next.ANOTHER if self._settled else self._done(decision)
         self._next_round(rest)
         return Next.ANOTHER
+
+    def _asks_more(self) -> bool:
+        """Whether there is something to ask before the round can be judged: what its answers are worth."""
+        if self._doubtful and (strangers := self._sentinels or outsiders(self.target.ask)):
+            self._looked_outside, self._jury = True, Jury()
+            self.work.append(Segment(strangers, "outsider"))
+            return True
+        return not self.tally.rounds and self._since_met > 0 and self.size >= _MANY_ASKED and self._meet_again()
 
     def _decide(self, silent: int) -> Next:
         """Whether so many ports may be called silent now, and how long to wait before they are asked again."""
@@ -440,7 +488,7 @@ class Subject:
                 met_again=self._canaries.met_again,
                 loss=self.tally.loss,
                 opens=self.trust is not Trust.NONE,
-                closed=decision is not Next.LIMITS_REFUSALS,
+                closed=decision is not Next.LIMITS_REFUSALS and not self.shut,
             )
         return decision if self.second_look is None else self._look_again(self.second_look, decision)
 

@@ -40,7 +40,7 @@ _PASSES: Final = 16
 """Source ports for passes over a host; the others are for single probes, as of canaries."""
 _SHORTAGE: Final = frozenset({EAGAIN, ENOBUFS, ENOMEM})
 _UNASKED_BYTE, _SILENT_BYTE = bytes([UNASKED]), bytes([SILENT])
-_SINGLY: Final = frozenset({"canary", "check", "confirm"})
+_SINGLY: Final = frozenset({"canary", "check", "confirm", "again"})
 
 
 class _Burst(NamedTuple):

@@ -320,3 +320,35 @@ def test_an_open_port_that_comes_late_in_the_second_look_is_looked_at_in_the_nex
     look.go_on()
     assert not look.todo
     assert "2 (2 as before)" in look.note
+
+
+def refusing_the_crowd(port, role):
+    """A guard that resets most of what comes too fast: only what came first was let through."""
+    if role == "again":
+        return CLOSED
+    return OPEN if port in {22, 80} else CLOSED
+
+
+def test_where_open_ports_refuse_in_the_midst_of_the_scan_no_refusal_says_closed():
+    one, _ = play(subject_for("1-3000", first="22,80"), refusing_the_crowd)
+    assert one.open == PortSet.parse("22,80")
+    assert not one.closed
+    (unknown,) = [each for each in one.unknown if each.ports]
+    assert "a guard against scans" in unknown.reason
+    assert len(unknown.ports) == 2998
+
+
+def test_one_service_that_ends_meanwhile_among_many_is_no_guard():
+    ports = range(100, 104)
+    one, _ = play(
+        subject_for("1-3000"),
+        lambda port, role: OPEN if port in ports and (port, role) != (100, "again") else CLOSED,
+    )
+    assert one.open == PortSet.numbers(ports)
+    assert len(one.closed) == 2996
+
+
+def test_a_few_ports_are_not_asked_again_for_a_guard():
+    roles = set()
+    play(subject_for("1-400"), lambda port, role: (roles.add(role), OPEN if port == 80 else CLOSED)[1])
+    assert "again" not in roles
