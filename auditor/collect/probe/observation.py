@@ -213,7 +213,8 @@ def _notes(subject: Subject, silent: PortSet) -> tuple[str, ...]:
     if subject.alive and silent and subject.verdict not in {Next.LOST, Next.GONE} and tally.rounds:
         missed = tally.missed(tally.loss_of_opens if subject.verdict is Next.LIMITS_REFUSALS else tally.loss)
         bound = "" if tally.late or tally.lost else "at most "
-        notes.append(f"loss {bound}{tally.loss:.1%}, {tally.rounds} passes, expected opens missed {missed:.3f}")
+        passes = f"{tally.rounds} pass{'es' * (tally.rounds > 1)}"
+        notes.append(f"loss {bound}{tally.loss:.1%}, {passes}, expected opens missed {missed:.3f}")
     if subject.verdict is Next.LIMITS_REFUSALS and subject.limits_refusals_alone:
         notes.append("the host limits its refusals: silent ports are closed or filtered")
     if subject.second_look is not None:

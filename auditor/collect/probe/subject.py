@@ -512,7 +512,8 @@ class Subject:
         if not self._checks:
             self._troubles += 1
         if self._checks == _MOST_CHECKS or self._troubles > _MOST_TROUBLES:
-            return self._done(Next.GONE)
+            flickers = seen.lost < seen.canaries or self._troubles > _MOST_TROUBLES  # it is there, now and then
+            return self._done(Next.LOST if flickers else Next.GONE)
         self._checks += 1
         self.record.rest = rest
         self.backoff = min(2 * self.backoff, _MOST_BACKOFF)

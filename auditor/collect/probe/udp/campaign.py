@@ -15,9 +15,10 @@ from auditor.collect.probe.conntrack import PAUSE, Tracking
 from auditor.collect.probe.dealing import Dealer
 from auditor.collect.probe.icmp import KEPT_IN
 from auditor.collect.probe.local import is_local
-from auditor.collect.probe.pacing import LATE_WAIT, RoundTrip, patience
+from auditor.collect.probe.pacing import HASTY_WAIT, LATE_WAIT, RoundTrip, patience
 from auditor.collect.probe.udp.meaning import meaning
 from auditor.collect.probe.udp.own import ask_alone
+from auditor.collect.probe.udp.rounds import HURRIED
 from auditor.collect.probe.udp.subject import asked
 from auditor.collect.probe.udp.wire import Outcome, Wire
 
@@ -78,6 +79,8 @@ class Campaign:
     def patience(self, subject: Subject, passes: int) -> float:
         """How long an answer of this host may take in this pass, in seconds."""
         wait = patience(subject.round_trip, self._group, passes, self._batch.timeout)
+        if passes >= HURRIED and not subject.round_trip:
+            return min(wait, HASTY_WAIT)
         return min(self._batch.timeout, max(wait, LATE_WAIT)) if passes == 1 else wait
 
     def __iter__(self) -> Iterator[Subject]:

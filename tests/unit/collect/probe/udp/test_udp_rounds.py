@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,7 +44,13 @@ def test_loss_that_no_number_of_passes_repairs_shows_nothing_silent():
 
 def test_a_host_that_refuses_nothing_is_asked_again_a_while_later():
     assert Tally(passes=2, opens=1).decide(10) is Next.LATE
-    assert Tally(passes=3).decide(10) is Next.ENOUGH
+    assert Tally(passes=3, opens=16).decide(10) is Next.ENOUGH
+
+
+@pytest.mark.parametrize("opens", [0, 1, 3])
+def test_where_too_little_answers_to_measure_loss_silence_is_doubted_for_longer(opens):
+    decisions = [Tally(passes=passes, opens=opens).decide(10) for passes in range(2, 8)]
+    assert decisions == [Next.LATE] * 5 + [Next.ENOUGH]
 
 
 def test_lost_talkers_take_more_passes():
