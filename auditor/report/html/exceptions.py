@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from auditor.model.findings import Status
+from auditor.report.escape import one_line
 
 if TYPE_CHECKING:
     from datetime import date
@@ -48,7 +49,7 @@ def exceptions_used(audit: Audit) -> list[Used]:
             lifted.setdefault(finding.exception, []).append(finding)
     today = audit.finished.date()
     used = [Used(by=by, findings=tuple(findings), days=(by.expires - today).days) for by, findings in lifted.items()]
-    return sorted(used, key=lambda one: (one.by.expires, one.by.id))
+    return sorted(used, key=lambda one: (one.by.expires, one_line(one.by.id)))
 
 
 def reviews(audit: Audit) -> list[Review]:
@@ -61,7 +62,7 @@ def reviews(audit: Audit) -> list[Review]:
     today = audit.finished.date()
     return [
         Review(held=held[0], by=by, state=_state(by, today), ports=len(held))
-        for (_, by), held in sorted(rules.items(), key=lambda entry: (entry[0][1], entry[0][0]))
+        for (_, by), held in sorted(rules.items(), key=lambda entry: (entry[0][1], one_line(entry[0][0])))
     ]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditor.model.evidence import Kind
 from auditor.model.ports import NO_PORTS, Protocol
+from auditor.report.escape import one_line
 
 if TYPE_CHECKING:
     from auditor.model.findings import Audit
@@ -54,7 +55,7 @@ def scope_of(audit: Audit) -> Scope:
     seen_from = {row.vantage for row in audit.hosts} | {used.origin.vantage for used in audit.evidence}
     return Scope(
         kinds=ordered,
-        vantages=tuple(sorted(filter(None, seen_from))),
+        vantages=tuple(sorted(filter(None, seen_from), key=one_line)),
         protocols=tuple(protocol.value.upper() for protocol in Protocol if asked.only(protocol)),
         families=_families(audit),
         asked=asked,
