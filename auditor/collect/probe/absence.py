@@ -116,7 +116,7 @@ class Inquiry:
         """Those whose inquiry has gone on, or has ended: they may have something to ask, or be finished."""
         while self._open and self._open[0][0] <= now:
             subject = heapq.heappop(self._open)[2]
-            if subject.verdict is not None:
+            if subject.course.verdict is not None:
                 continue
             self.wonder(subject, now)
             absence = subject.absence

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from auditor.collect.probe.absence import MESSAGE_WAIT, Inquiry
+from auditor.collect.probe.agenda import LOOK, UNHURRIED
 from auditor.collect.probe.chunk import SILENT, UNREACHED
 from auditor.collect.probe.confirm import CONFIRM
 from auditor.collect.probe.conntrack import PAUSE, Tracking
@@ -21,7 +22,6 @@ from auditor.collect.probe.local import Neighbourhood
 from auditor.collect.probe.methods import method_named
 from auditor.collect.probe.pacing import FIRST_WAIT, HASTY_WAIT, LATE_WAIT, PATIENT, RoundTrip, patience, queueing
 from auditor.collect.probe.rounds import Next
-from auditor.collect.probe.subject import LOOK
 
 if TYPE_CHECKING:
     from collections import deque
@@ -46,7 +46,6 @@ _FAST: Final = 50_000
 _REPORT_EVERY: Final = 0.2
 _SLOWER: Final = (4000, 1000, 250)
 """Packets a second for an address once asking it faster has overrun the way there: for the first time, and later."""
-_PATIENT: Final = {"sentinel", "pilot"}
 
 
 class Campaign:
@@ -145,18 +144,20 @@ class Campaign:
         """Whether the second process can ask it: it cannot learn meanwhile how long to wait."""
         if not subject.hungry:
             return True
-        return subject.work[0].role not in _PATIENT | {LOOK} and bool(
+        return subject.agenda.work[0].role not in UNHURRIED | {LOOK} and bool(
             subject.round_trip or self._group or subject.silent
         )
 
     def _cut(self, subject: Subject, now: float, *, away: bool) -> Chunk:
-        left = len(subject.work[0].ports)
+        left = len(subject.agenda.work[0].ports)
         share = max(_AWAY if away else _SMALL, min(_LARGE, self._window // len(self.active)))
         if away and len(self.active) < _MANY:  # in small pieces towards the end: neither is to wait long for the other
             share = min(share, max(_SMALL, left // 8))
-        granted = self._dealer.grant(subject, min(share, left, max(1, subject.cap - subject.outstanding)), now)
+        granted = self._dealer.grant(
+            subject, min(share, left, max(1, subject.agenda.cap - subject.agenda.outstanding)), now
+        )
         self._number += 1
-        chunk = subject.next(self._number, granted, self._timeout(subject, subject.work[0].role))
+        chunk = subject.next(self._number, granted, self._timeout(subject, subject.agenda.work[0].role))
         chunk.round_trip = subject.round_trip.smoothed or self._group.smoothed
         chunk.responsive = subject.responsive
         chunk.dealt = now
@@ -167,17 +168,17 @@ class Campaign:
         ceiling = self._batch.timeout
         if role == LOOK:  # it is for a message, not for an answer
             return MESSAGE_WAIT
-        if role in _PATIENT and not subject.round_trip:
+        if role in UNHURRIED and not subject.round_trip:
             return ceiling if ceiling > PATIENT else min(ceiling, FIRST_WAIT)
         if subject.tally.rounds == 1 and not (subject.alive or subject.round_trip or self._group):
             return min(ceiling, HASTY_WAIT)
         passes = subject.tally.rounds if subject.alive else min(1, subject.tally.rounds)
-        wait = patience(subject.round_trip, self._group, passes, ceiling) * subject.backoff
+        wait = patience(subject.round_trip, self._group, passes, ceiling) * subject.course.backoff
         if role == CONFIRM and subject.record.slow:
             wait = max(wait, 2 * LATE_WAIT)
-        elif not subject.lingers and subject.work and subject.insists(subject.work[0]):
+        elif not subject.lingers and subject.agenda.work and subject.insists(subject.agenda.work[0]):
             wait = max(wait, LATE_WAIT)
-        return min(ceiling, max(wait, queueing(subject.outstanding)) if subject.responsive else wait)
+        return min(ceiling, max(wait, queueing(subject.agenda.outstanding)) if subject.responsive else wait)
 
     def _patience(self) -> float:
         """How long nothing can happen but an answer or a timeout."""
@@ -203,7 +204,7 @@ class Campaign:
         touched |= self._wake(now)
         for subject in self._inquiry.proceed(now):
             touched[id(subject)] = subject
-            if subject.doomed is not None:
+            if subject.course.doomed is not None:
                 self._disown(subject)
         for subject in touched.values():
             yield from self._advance(subject, now)
@@ -226,7 +227,7 @@ class Campaign:
             touched[id(subject)] = subject
             if unreached is not None:
                 self._inquiry.hear(subject, unreached, now)
-            elif chunk.role in _PATIENT and subject.silent:
+            elif chunk.role in UNHURRIED and subject.silent:
                 self._inquiry.wonder(subject, now)
         for answer in news.late:
             self._hear_late(answer)
@@ -237,7 +238,7 @@ class Campaign:
         awake = {}
         while self._later and self._later[0][0] <= now:
             subject = heapq.heappop(self._later)[2]
-            subject.pause = 0.0
+            subject.course.pause = 0.0
             if id(subject) in self.active:
                 awake[id(subject)] = subject
         return awake
@@ -283,7 +284,7 @@ class Campaign:
     def _wait_as_learnt(self, subject: Subject) -> None:
         """It has answered for the first time: wait for what is under way as long as it takes there."""
         self._enlist(subject)
-        for other in subject.chunks.values():  # those in the second process keep theirs
+        for other in subject.agenda.chunks.values():  # those in the second process keep theirs
             other.timeout = self._timeout(subject)
 
     def _hear_late(self, answer: Late) -> None:
@@ -316,23 +317,23 @@ class Campaign:
     def _advance(self, subject: Subject, now: float) -> Iterator[Subject]:
         """After chunks came back: the next round, the end, or more of the same."""
         while subject.round_over:
-            if subject.end_round(now) is not Next.ANOTHER:
+            if subject.course.end_round(now) is not Next.ANOTHER:
                 self._retire(subject)
                 yield subject
                 return
-            if subject.overrun:
-                self._dealer.slow_down(subject, _SLOWER[min(subject.overrun, len(_SLOWER)) - 1])
-            if subject.pause:
-                heapq.heappush(self._later, (now + subject.pause, id(subject), subject))
+            if subject.course.overrun:
+                self._dealer.slow_down(subject, _SLOWER[min(subject.course.overrun, len(_SLOWER)) - 1])
+            if subject.course.pause:
+                heapq.heappush(self._later, (now + subject.course.pause, id(subject), subject))
                 return
         self._enlist(subject)
 
     def _disown(self, subject: Subject) -> None:
         """It is given up: what is under way is not waited for."""
-        for number in subject.chunks:
+        for number in subject.agenda.chunks:
             self._owner.pop(number, None)
-        self._dealer.give_back(subject, subject.outstanding)
-        subject.chunks.clear()
+        self._dealer.give_back(subject, subject.agenda.outstanding)
+        subject.agenda.chunks.clear()
 
     def _retire(self, subject: Subject) -> None:
         del self.active[id(subject)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from auditor.collect.probe.chunk import ANSWERS, CLOSED, OPEN, REFUSED
 from auditor.collect.probe.rounds import CANARIES, Tally
-from auditor.collect.probe.states import where
+from auditor.collect.probe.states import iter_where, where
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -27,6 +27,9 @@ _SHUT: Final = 1 / 3
 _REFUSALS: Final = 8
 _AT_ONE_DOOR: Final = 5
 """So many canaries at once for one open port: more would overflow the accept queue of a small server (listen(2))."""
+_MET_AT_ONCE: Final = 8
+_CROWD: Final = 32
+"""So many closed ports stand before open ones that are met again in the midst of a flood."""
 
 
 class Canaries:
@@ -115,3 +118,18 @@ def chosen(
         return array("H", (opens * _AT_ONE_DOOR)[:CANARIES])
     known = where(states, CLOSED)[:CANARIES] or where(states, REFUSED)[:CANARIES]
     return array("H", (known * CANARIES)[:CANARIES])
+
+
+def in_a_crowd(states: bytearray, last: Container[int], times: int) -> array[int]:
+    """Open ports, so many times, and each time behind closed ones; none where nothing is open.
+
+    Those of ``last`` only where no other is open.
+    """
+    again = array("H")
+    opens = where(states, OPEN)
+    opens = [port for port in opens if port not in last] or opens
+    if opens:
+        crowd = iter_where(states, CLOSED)
+        for _ in range(times):
+            again.extend((*islice(crowd, _CROWD), *opens[:_MET_AT_ONCE]))
+    return again

@@ -39,11 +39,19 @@ class Trust(Enum):
 
 
 class Jury:
-    """Gathers what the sentinels of one address say. At a low rate they come back one by one, and some get lost."""
+    """Gathers what the sentinels of one address say. At a low rate they come back one by one, and some get lost.
 
-    __slots__ = ("_codes", "_hearings", "_silent")
+    ``trust`` is its verdict.
+    """
+
+    __slots__ = ("_codes", "_hearings", "_silent", "trust")
 
     def __init__(self) -> None:
+        self.trust = Trust.FULL
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Other sentinels are asked, and what the former said counts no more."""
         self._codes: Counter[int] = Counter()
         self._silent = array("H")
         self._hearings = 0
@@ -53,9 +61,9 @@ class Jury:
         self._codes.update(chunk.codes)
         self._silent.extend(compress(chunk.ports, chunk.codes.translate(SILENCES)))
         opened, reset = self._codes[OPEN], self._codes[RESET]
-        if opened + reset < MOSTLY:
-            return Trust.FULL
-        return Trust.WATCHED if reset > opened else Trust.NONE
+        if opened + reset >= MOSTLY:
+            self.trust = Trust.WATCHED if reset > opened else Trust.NONE
+        return self.trust
 
     def recall(self) -> array[int]:
         """When all are back and there is no verdict: the silent ones, if their answers could make one; else none."""

@@ -91,7 +91,7 @@ class LiveScan:
 
     def _silence(self, subject: Subject) -> str:
         """Why a host may have answered nothing, as far as this machine can tell."""
-        if subject.alive or subject.doomed is not None:
+        if subject.alive or subject.course.doomed is not None:
             return NO_ANSWER
         if not lets_out(subject.host, subject.scope):
             return KEPT_IN

@@ -36,21 +36,21 @@ def concluded(subject: Subject, vantage: str | None, silence: str = NO_ANSWER) -
     silent, unreached = ports_with(states, SILENT), ports_with(states, UNREACHED)
     opened, unknown = _trusted(subject, ports_with(states, OPEN))
     closed, filtered = _closed(subject, unknown), _refused(subject)
-    if subject.doomed is not None:
+    if subject.course.doomed is not None:
         unseen = _asked(subject.target).only(Protocol.TCP) - opened - closed - filtered
-        unknown.append(Unknown(ports=unseen, reason=subject.doomed))
+        unknown.append(Unknown(ports=unseen, reason=subject.course.doomed))
     elif not subject.alive:
         unknown += _no_answer(subject, silent | unreached, silence)
         unknown += _by_reason(subject, FOREIGN, REFUSED_ON_THE_WAY)
-    elif subject.verdict is Next.LOST:
+    elif subject.course.verdict is Next.LOST:
         unknown.append(Unknown(ports=silent | unreached, reason=_lost(subject)))
-    elif subject.verdict is Next.GONE:
+    elif subject.course.verdict is Next.GONE:
         unknown.append(Unknown(ports=silent | unreached, reason=GONE))
-    elif subject.verdict is Next.LIMITS_REFUSALS and not subject.limits_refusals_alone:
+    elif subject.course.verdict is Next.LIMITS_REFUSALS and not subject.limits_refusals_alone:
         unknown.append(Unknown(ports=silent | unreached, reason=LIMITED))
     else:
         filtered |= silent | unreached
-    if subject.doomed is None:
+    if subject.course.doomed is None:
         unknown += _by_reason(subject, LOCAL) + _by_reason(subject, DOUBTED)
     return _observation(subject, vantage, opened, closed, filtered, unknown, notes=_notes(subject, silent))
 
@@ -205,20 +205,20 @@ def _lost(subject: Subject) -> str:
 def _notes(subject: Subject, silent: PortSet) -> tuple[str, ...]:
     tally = subject.tally
     notes = []
-    if subject.doomed is not None and subject.absence.doubtful:
+    if subject.course.doomed is not None and subject.absence.doubtful:
         spared = subject.size - (len(subject.states) - subject.states.count(UNASKED))
         looks = subject.absence.looks
         note = f"given up after {looks} look{'s' if looks > 1 else ''}"
         notes.append(f"{note}: {spared:,} of {subject.size:,} ports were not asked" if spared else note)
-    if subject.alive and silent and subject.verdict not in {Next.LOST, Next.GONE} and tally.rounds:
-        missed = tally.missed(tally.loss_of_opens if subject.verdict is Next.LIMITS_REFUSALS else tally.loss)
+    if subject.alive and silent and subject.course.verdict not in {Next.LOST, Next.GONE} and tally.rounds:
+        missed = tally.missed(tally.loss_of_opens if subject.course.verdict is Next.LIMITS_REFUSALS else tally.loss)
         bound = "" if tally.late or tally.lost else "at most "
         passes = f"{tally.rounds} pass{'es' * (tally.rounds > 1)}"
         notes.append(f"loss {bound}{tally.loss:.1%}, {passes}, expected opens missed {missed:.3f}")
-    if subject.verdict is Next.LIMITS_REFUSALS and subject.limits_refusals_alone:
+    if subject.course.verdict is Next.LIMITS_REFUSALS and subject.limits_refusals_alone:
         notes.append("the host limits its refusals: silent ports are closed or filtered")
-    if subject.second_look is not None:
-        notes.append(subject.second_look.note)
+    if subject.course.second_look is not None:
+        notes.append(subject.course.second_look.note)
     if subject.trust is Trust.WATCHED:
         notes.append("something in front of the host completes every handshake: open ports were watched for a reset")
     refused = _by_reason(subject, REFUSED) + (_by_reason(subject, FOREIGN) if subject.alive else [])

@@ -63,6 +63,11 @@ class Tally:
     """Probes of the last round that this machine's firewall kept in and said so. Its messages are limited, too."""
 
     @property
+    def alive(self) -> bool:
+        """Whether the host has answered anything at all, itself: a refusal of somebody on the way does not count."""
+        return self.answers > 0
+
+    @property
     def loss(self) -> float:
         """The estimated probability that one try goes unanswered though somebody is there.
 

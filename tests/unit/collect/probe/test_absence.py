@@ -3,11 +3,12 @@
 import pytest
 
 from auditor.collect.probe.absence import Absence, Inquiry
+from auditor.collect.probe.agenda import LOOK
 from auditor.collect.probe.chunk import CLOSED, FOREIGN, SILENT, UNREACHED
 from auditor.collect.probe.icmp import NO_NEIGHBOUR
 from auditor.collect.probe.observation import concluded
 from auditor.collect.probe.rounds import Next
-from auditor.collect.probe.subject import LOOK, Subject
+from auditor.collect.probe.subject import Subject
 from auditor.model.ports import PortSet
 from auditor.model.target import Target
 
@@ -34,15 +35,15 @@ class World:
     def run(self, seconds):
         end = self.now + seconds
         number = 0
-        while self.now < end and self.subject.verdict is None:
-            self.subject.pause = 0.0
+        while self.now < end and self.subject.course.verdict is None:
+            self.subject.course.pause = 0.0
             if self.subject.hungry:
                 number += 1
                 self._ask(self.subject.next(number, 16, 0.1))
             for subject in self.inquiry.proceed(self.now):
                 assert subject is self.subject
             if self.subject.round_over:
-                self.subject.end_round(0.0)
+                self.subject.course.end_round(0.0)
             self.now += 0.01
         return self
 
@@ -61,7 +62,7 @@ class World:
 
 def test_a_host_that_a_router_cannot_reach_is_given_up_without_being_asked_everything():
     world = World(subject_for(), lambda *_: UNREACHED).run(10)
-    assert world.subject.verdict is Next.ENOUGH
+    assert world.subject.course.verdict is Next.ENOUGH
     assert 1.2 < world.now < 5
     assert world.asked < 100
     one = concluded(world.subject, None)
@@ -114,13 +115,13 @@ def test_a_host_that_comes_back_while_it_is_looked_into_is_scanned(back):
 def test_a_firewall_on_the_way_is_no_dead_host():
     world = World(subject_for("1-3000"), lambda port, _: FOREIGN if port % 2 else UNREACHED).run(60)
     assert world.asked >= 3000
-    assert world.subject.doomed is None
+    assert world.subject.course.doomed is None
 
 
 def test_the_ports_that_the_policy_names_are_looked_at_each_time():
     subject = subject_for("1-3000", first="2000-2019")
     subject.look_again()
-    segment = subject.work[0]
+    segment = subject.agenda.work[0]
     assert segment.role == LOOK
     assert set(range(2000, 2020)) <= set(segment.ports)
 

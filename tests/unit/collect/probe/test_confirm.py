@@ -197,7 +197,7 @@ def play(subject, world):
     """Answer every chunk as ``world(port, role)`` says; the observation, and the ports of each second look."""
     asked, attempts, number = [], [], 0
     for _ in range(10_000):
-        subject.pause = 0.0
+        subject.course.pause = 0.0
         if subject.hungry:
             number += 1
             chunk = subject.next(number, 700, 1.0)
@@ -208,7 +208,7 @@ def play(subject, world):
                 chunk.settle(index, world(port, chunk.role))
             subject.sample(0.001, 0.1)
             subject.absorb(chunk, {})
-        if subject.round_over and subject.end_round(0.0) is not Next.ANOTHER:
+        if subject.round_over and subject.course.end_round(0.0) is not Next.ANOTHER:
             looks = [attempt for role, attempt in attempts if role == "confirm"]
             others = {attempt for role, attempt in attempts if role not in {"confirm", "canary"}}
             assert len(set(looks)) == len(looks), "each look is a pass of its own"
@@ -297,14 +297,14 @@ def test_a_host_that_is_gone_or_never_answered_is_not_looked_at_again():
 def test_a_break_during_the_second_look_leaves_the_first():
     subject = subject_for("1-100", open="1-100")
     number = 0
-    while subject.second_look is None:
+    while subject.course.second_look is None:
         number += 1
         chunk = subject.next(number, 700, 1.0)
         for index, port in enumerate(chunk.ports):
             chunk.settle(index, OPEN if port == 80 else CLOSED)
         subject.absorb(chunk, {})
         if subject.round_over:
-            subject.end_round(0.0)
+            subject.course.end_round(0.0)
     one = interrupted(subject, "office", "interrupted")
     assert one.open == PortSet.parse("80")
     assert one.unknown == ()

@@ -110,22 +110,23 @@ def test_silent_ports_are_taken_out_of_a_chunk_with_their_places():
     assert (list(chunk.ports), list(chunk.codes), chunk.reasons) == ([2, 4], [OPEN, LOCAL], {1: "why"})
 
 
-def played(swallowed):
-    """A host whose ports are all closed, and a machine that swallows what ``swallowed(asked)`` says."""
+def played(swallowed, opens=()):
+    """A host whose other ports are all closed, and a machine that swallows what ``swallowed(asked)`` says."""
     target = Target(host="web", address="192.0.2.10", ask=PortSet.parse("1-300,20000-20099"))
     subject = Subject(target, "192.0.2.10", None, local=False)
     subject.begin()
     asked = 0
     for number in range(100_000):
-        subject.pause = 0.0
+        subject.course.pause = 0.0
         if subject.hungry:
             chunk = subject.next(number, 32, 1.0)
+            assert chunk.ports  # nobody would ever give one without ports back
             asked += len(chunk.ports)
             lost = swallowed(asked)
-            for index in range(len(chunk.ports)):
-                chunk.settle(index, SILENT if lost else CLOSED)
+            for index, port in enumerate(chunk.ports):
+                chunk.settle(index, SILENT if lost else OPEN if port in opens else CLOSED)
             subject.absorb(chunk, {}, swallowed=lost)
-        if subject.round_over and subject.end_round(0.0) is not Next.ANOTHER:
+        if subject.round_over and subject.course.end_round(0.0) is not Next.ANOTHER:
             return concluded(subject, None), asked
     pytest.fail("the scan never ends")
 
@@ -134,6 +135,12 @@ def test_what_the_table_has_swallowed_is_asked_again():
     one, asked = played(lambda asked: 100 < asked < 1000)
     assert one.closed == one.asked
     assert asked < 2000
+
+
+def test_a_small_host_of_which_much_was_swallowed_is_never_asked_for_no_ports_at_all():
+    one, _ = played(lambda asked: 200 < asked < 2000, opens=range(1, 300, 9))
+    assert one.open == PortSet.numbers(range(1, 300, 9))
+    assert one.closed == one.asked - one.open
 
 
 def test_a_table_that_stays_full_leaves_ports_unknown_and_none_filtered():

@@ -27,7 +27,7 @@ def subject():
 def answer(subject, codes, *, sent, heard=True):
     """Carry out everything that is to be asked now."""
     number = 0
-    while subject.work:
+    while subject.agenda.work:
         number += 1
         chunk = subject.next(number, 100, 1.0)
         chunk.sent, chunk.heard = sent, heard
@@ -49,13 +49,13 @@ def test_a_late_answer_counts_once_and_is_no_loss_where_it_answers_the_first_pas
 
 
 def test_a_late_answer_to_a_later_pass_tells_that_the_first_was_lost(subject):
-    subject.end_round(11.0)
+    subject.course.end_round(11.0)
     subject.hear_late(late(5, attempt=1), 0.1)
     assert (subject.tally.late, subject.tally.late_opens) == (1, 1)
 
 
 def test_what_is_known_already_counts_no_second_time_and_silence_takes_nothing_back(subject):
-    subject.end_round(11.0)
+    subject.course.end_round(11.0)
     subject.hear_late(late(5), 0.1)
     subject.hear_late(late(6, CLOSED), 0.1)
     answer(subject, {1: OPEN, 2: CLOSED, 5: OPEN}, sent=11.0)
@@ -65,7 +65,7 @@ def test_what_is_known_already_counts_no_second_time_and_silence_takes_nothing_b
 
 
 def test_open_outweighs_a_late_refusal(subject):
-    subject.end_round(11.0)
+    subject.course.end_round(11.0)
     subject.hear_late(late(5, CLOSED), 0.1)
     answer(subject, {1: OPEN, 2: CLOSED, 5: OPEN}, sent=11.0)
     assert subject.states[5] == OPEN
@@ -74,22 +74,22 @@ def test_open_outweighs_a_late_refusal(subject):
 
 @pytest.mark.parametrize("trust", [Trust.FULL, Trust.WATCHED])
 def test_nobody_answers_for_a_port_that_was_not_asked(subject, trust):
-    subject.trust = trust
+    subject.jury.trust = trust
     for port in (10, 65535, 0):
         subject.hear_late(late(port), 0.1)
     assert (subject.tally.answers, subject.tally.opens) == (2, 1)
 
 
 def test_no_port_is_called_silent_before_it_has_been_listened_to_and_what_comes_meanwhile_counts(subject):
-    now, decision = 10.01, subject.end_round(10.01)
-    while decision is Next.ANOTHER and subject.work:
+    now, decision = 10.01, subject.course.end_round(10.01)
+    while decision is Next.ANOTHER and subject.agenda.work:
         answer(subject, {1: OPEN, 2: CLOSED}, sent=10.0)
-        decision = subject.end_round(now)
+        decision = subject.course.end_round(now)
     assert decision is Next.ANOTHER
-    assert subject.pause == pytest.approx(0.39)
+    assert subject.course.pause == pytest.approx(0.39)
     rounds = subject.tally.rounds
     subject.hear_late(late(5), 0.1)
-    assert subject.end_round(10.5) is Next.ENOUGH
+    assert subject.course.end_round(10.5) is Next.ENOUGH
     assert (subject.states[5], subject.tally.rounds) == (OPEN, rounds)
 
 
@@ -98,7 +98,7 @@ def test_ports_for_which_there_was_no_room_insist_on_being_heard_in_the_next_rou
     second.begin()
     answer(second, {1: OPEN, 2: CLOSED}, sent=10.0, heard=False)
     for one, firm in ((subject, False), (second, True)):
-        one.end_round(11.0)
+        one.course.end_round(11.0)
         chunk = one.next(50, 100, 1.0)
         assert (chunk.role, chunk.firm) == ("", firm)
 
@@ -121,8 +121,8 @@ def test_a_port_that_answers_slowly_is_no_canary_while_there_are_others_even_if_
     chunk.slow.append((5, 0.3))
     subject.absorb(chunk, {})
     subject.hear_late(late(6), 0.1)
-    subject.end_round(11.0)
-    assert [set(one.ports) for one in subject.work if one.role == "canary"] == [{1}]
+    subject.course.end_round(11.0)
+    assert [set(one.ports) for one in subject.agenda.work if one.role == "canary"] == [{1}]
 
 
 def test_of_slow_ports_alone_those_in_time_are_canaries_before_those_that_were_late():
@@ -142,7 +142,7 @@ def test_where_everything_is_as_slow_no_port_stands_out(subject):
 
 @pytest.mark.parametrize(("code", "answers"), [(REFUSED, 3), (FOREIGN, 2)])
 def test_a_late_refusal_counts_once_and_is_no_loss(subject, code, answers):
-    subject.end_round(11.0)
+    subject.course.end_round(11.0)
     subject.hear_late(late(5, code)._replace(reason="ICMP 3/13"), 0.1)
     answer(subject, {1: OPEN, 2: CLOSED, 5: code}, sent=11.0)
     assert (subject.states[5], subject.reasons[5]) == (code, "ICMP 3/13")
@@ -150,7 +150,7 @@ def test_a_late_refusal_counts_once_and_is_no_loss(subject, code, answers):
 
 
 def test_a_refusal_that_is_told_before_its_chunk_comes_back_counts_once(subject):
-    subject.end_round(11.0)
+    subject.course.end_round(11.0)
     subject.contradict(5, REFUSED, "ICMP 3/3")
     answer(subject, {5: REFUSED}, sent=12.0)
     tally = subject.tally
@@ -165,7 +165,7 @@ def test_a_refusal_that_is_told_after_the_first_pass_is_no_loss(subject):
 
 
 def test_a_port_that_was_refused_and_then_opens_is_open_and_counts_once(subject):
-    subject.end_round(11.0)
+    subject.course.end_round(11.0)
     subject.contradict(5, REFUSED, "ICMP 3/3")
     answer(subject, {5: OPEN}, sent=12.0)
     assert subject.states[5] == OPEN
@@ -174,7 +174,7 @@ def test_a_port_that_was_refused_and_then_opens_is_open_and_counts_once(subject)
 
 @pytest.mark.parametrize("told", ["late", "message"])
 def test_what_somebody_on_the_way_said_gives_way_to_an_answer(subject, told):
-    subject.end_round(11.0)
+    subject.course.end_round(11.0)
     if told == "late":
         subject.hear_late(late(5, FOREIGN), 0.1)
     else:
@@ -185,7 +185,7 @@ def test_what_somebody_on_the_way_said_gives_way_to_an_answer(subject, told):
 
 
 def test_a_late_refusal_that_somebody_on_the_way_turns_out_to_have_sent_is_no_answer(subject):
-    subject.end_round(11.0)
+    subject.course.end_round(11.0)
     subject.hear_late(late(5, CLOSED, attempt=1), 0.1)
     for _ in range(2):
         subject.contradict(5, FOREIGN, "ICMP 3/13")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.collect.probe.chunk import CLOSED, FOREIGN, LOCAL, OPEN, REFUSED, RESET, SILENT, UNREACHED
+from auditor.collect.probe.course import Course
 from auditor.collect.probe.observation import EVERY_PORT, GONE, KEPT_IN, LIMITED, concluded, interrupted
 from auditor.collect.probe.rounds import Next
 from auditor.collect.probe.subject import Subject
@@ -30,7 +31,7 @@ def play(subject, world, *, size=700, most_chunks=10_000):
     """Answer every chunk as ``world(port, round, role)`` says, until the subject has enough."""
     number = 0
     for _ in range(most_chunks):
-        subject.pause = 0.0
+        subject.course.pause = 0.0
         if subject.hungry:
             number += 1
             chunk = subject.next(number, size, 1.0)
@@ -40,7 +41,7 @@ def play(subject, world, *, size=700, most_chunks=10_000):
             if any(code in {OPEN, CLOSED, REFUSED, RESET} for code in chunk.codes):
                 subject.sample(0.001, 0.1)
             subject.absorb(chunk, {})
-        if subject.round_over and subject.end_round(0.0) is not Next.ANOTHER:
+        if subject.round_over and subject.course.end_round(0.0) is not Next.ANOTHER:
             return concluded(subject, "internet")
     pytest.fail("the scan never ends")
 
@@ -257,7 +258,7 @@ def test_a_chunk_that_is_taken_back_is_asked_again():
     subject = subject_for("1-100")
     chunk = subject.next(1, 50, 1.0)
     subject.take_back(chunk)
-    assert subject.outstanding == 0
+    assert subject.agenda.outstanding == 0
     one = play(subject, lambda *_: CLOSED)
     assert one.closed == one.asked
 
@@ -266,16 +267,23 @@ def test_the_arrays_that_hosts_share_stay_as_they_are():
     first, second = subject_for(MANY), subject_for(MANY)
     play(first, lambda port, *_: SILENT if port % 2 else CLOSED)
     assert play(second, lambda *_: CLOSED).closed == PortSet.parse(MANY)
-    assert isinstance(second.work, type(first.work))
+    assert isinstance(second.agenda.work, type(first.agenda.work))
     assert second.record.rest.size == 0
 
 
 @pytest.mark.parametrize(("ask", "pauses"), [("1-3000", True), ("1-6000", False)])
-def test_a_short_first_round_is_not_repeated_in_the_same_moment(ask, pauses):
+def test_a_short_first_round_is_not_repeated_in_the_same_moment(ask, pauses, monkeypatch):
     subject = subject_for(ask)
     waits = []
-    end_round = subject.end_round
-    subject.end_round = lambda now: (end_round(now), waits.append(subject.pause) if subject.tally.rounds else None)[0]
+    end_round = Course.end_round
+
+    def noting(course, now):
+        decision = end_round(course, now)
+        if subject.tally.rounds:
+            waits.append(course.pause)
+        return decision
+
+    monkeypatch.setattr(Course, "end_round", noting)
     play(subject, lambda port, *_: OPEN if port == 80 else SILENT)
     assert bool(waits[0]) is pauses
     assert not any(waits[1:])
