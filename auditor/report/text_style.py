@@ -30,7 +30,10 @@ class Style:
         self._on = on
 
     def _paint(self, text: str, parameters: str) -> str:
-        return f"\x1b[{parameters}m{text}\x1b[0m" if self._on else text
+        if not self._on:
+            return text
+        lead = text[: len(text) - len(text.lstrip(" "))]  # stays outside, so that folding sees blanks as blanks
+        return f"{lead}\x1b[{parameters}m{text[len(lead) :]}\x1b[0m"
 
     def bold(self, text: str) -> str:
         """Headings."""
