@@ -295,6 +295,8 @@ words = st.one_of(
 )
 names = words.filter(bool)
 maybe_words = st.none() | words
+snippets = maybe_words.map(lambda text: text and text.encode("utf-8", "replace").decode())
+"""Lines of files, which are UTF-8: no lone surrogates, or columns would mean something else after an audit was kept."""
 ports = st.builds(Port, st.sampled_from(Protocol), st.integers(0, 65535))
 port_sets = st.lists(ports, max_size=4).map(lambda found: PortSet.of(*found)) | st.just(ALL_TCP)
 moments = st.integers(0, 4 * 10**15).map(lambda micros: WHEN + timedelta(microseconds=micros))
@@ -306,7 +308,7 @@ files = st.sampled_from(["exposure.yaml", "deploy/a b:c.yml", "ünï/\udce9.yml"
 def locations(draw):
     line, column, length = draw(st.integers(0, 9999)), draw(st.integers(0, 40)), draw(st.integers(0, 40))
     return Location(
-        file=draw(files), line=line, column=column, end_column=column and column + length, snippet=draw(maybe_words)
+        file=draw(files), line=line, column=column, end_column=column and column + length, snippet=draw(snippets)
     )
 
 
