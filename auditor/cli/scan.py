@@ -47,6 +47,9 @@ def scan(
 ) -> int:
     """Scan hosts and show or save what was seen; nothing is compared.
 
+    Hosts that show open ports come first, then the others, those with the same outcome together. A service with a
+    question mark is guessed by the port's number: only where a rule says what must answer is the port spoken to.
+
     A scan with --save that was killed or stopped goes on with --resume and the same name: what was answered is not
     asked again, and the whole is saved there, unless --save says otherwise. Of SNAPSHOT and SNAPSHOT.partial the
     latter is taken, as it is the later one.
@@ -120,33 +123,17 @@ def _json(evidence: Evidence) -> Iterator[tuple[Observation | None, str]]:
 
 
 def _text(evidence: Evidence) -> Iterator[tuple[Observation | None, str]]:
-    for observation in evidence:
-        yield observation, "".join(f"{line}\n" for line in _host_lines(observation))
+    import sys
 
+    from auditor.cli.output import ascii_only, colour, width
+    from auditor.cli.scan_text import ScanText
+    from auditor.report.text_style import Style
 
-def _host_lines(observation: Observation) -> Iterator[str]:
-    from auditor.files import iana
-    from auditor.report.escape import terminal
-
-    name = observation.host if observation.host not in {None, observation.address} else None
-    title = f"{name} ({observation.address})" if name and observation.address else name or observation.address or "?"
-    yield terminal(title)
-    services = {seen.port: seen.service for seen in observation.services}
-    for port in observation.open:
-        yield f"  {port!s:<10} open  {terminal(services.get(port) or iana.name_of(port) or '')}".rstrip()
-    counted = [
-        f"{len(ports):,} {label}"
-        for label, ports in (
-            ("closed", observation.closed),
-            ("filtered", observation.filtered),
-            ("open|filtered", observation.open_filtered),
-            ("closed|filtered", observation.closed_filtered),
-        )
-        if ports
-    ]
-    if counted:
-        yield f"  {', '.join(counted)}"
-    for unknown in observation.unknown:
-        yield f"  {len(unknown.ports):,} unknown: {terminal(unknown.reason)}"
-    for note in observation.notes:
-        yield f"  note: {terminal(note)}"
+    text = ScanText(Style(colour(sys.stdout)), width(), plain=ascii_only(sys.stdout))
+    try:
+        for observation in evidence:
+            yield observation, text.told(observation)
+    except KeyboardInterrupt:
+        yield None, text.end()
+        raise
+    yield None, text.end()

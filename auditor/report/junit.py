@@ -15,6 +15,7 @@ from auditor.model.ports import PortSet
 from auditor.report import wording
 from auditor.report.escape import one_line, xml, xml_safe
 from auditor.report.json_format import timestamp
+from auditor.report.remedies import remedy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -182,12 +183,14 @@ def _unverified_case(unverified: Unverified) -> _Case:
     ports = str(unverified.ports)
     name = f"{ports} {_UNVERIFIED}" if len(ports) <= 40 else f"{len(unverified.ports)} ports {_UNVERIFIED}"
     about = f"\nports: {ports}" if ports else ""
+    advice = remedy(unverified.reason)
+    helping = f"\nhelp: {advice}" if advice else ""
     return _Case(
         name=name if ports else _UNVERIFIED,
         kind="error",
         type=_UNVERIFIED,
         message=unverified.reason or _UNVERIFIED,
-        body=f"{unverified.reason}{about}\npolicy: {wording.place(unverified.policy_location)}",
+        body=f"{unverified.reason}{about}{helping}\npolicy: {wording.place(unverified.policy_location)}",
     )
 
 

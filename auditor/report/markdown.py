@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from auditor.model.findings import Status, Verdict
 from auditor.report import wording
 from auditor.report.escape import markdown, markdown_code, one_line
+from auditor.report.remedies import remedies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,6 +100,15 @@ def _sections(audit: Audit) -> Iterator[_Section]:
         columns=("host", "ports", "why"),
         rows=[_gap(gap) for gap in audit.unverified],
         folded=False,
+    )
+    yield _Section(
+        title="What to do about what is not verified",
+        columns=("why", "help"),
+        rows=[
+            (markdown(reason), markdown(advice))
+            for reason, advice in remedies(gap.reason for gap in audit.unverified)
+            if advice
+        ],
     )
     yield _Section(
         title="Excepted",

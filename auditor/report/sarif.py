@@ -13,6 +13,7 @@ from auditor.report import wording
 from auditor.report.document import json_document
 from auditor.report.escape import one_line, sarif
 from auditor.report.json_format import timestamp
+from auditor.report.remedies import remedies
 from auditor.report.sarif_location import inside, logical, pinned
 from auditor.report.sarif_rules import PROJECT_URL, Rules, level, notification_descriptors
 
@@ -172,10 +173,12 @@ def _notifications(audit: Audit, cut: int) -> list[dict[str, Any]]:
         if not used.completion.complete
     ]
     several = wording.several_vantages(audit)
+    advices = dict(remedies(gap.reason for gap in audit.unverified))
     for gap in audit.unverified:
         seen_from = f" from {one_line(gap.vantage)}" if several and gap.vantage else ""
         about = f", {wording.ports(gap.ports, 200)}" if gap.ports else ""
-        said.append(_note("unverified", unsettled, f"{wording.subject(gap)}{seen_from}{about}: {gap.reason}"))
+        advice = f" (help: {found})" if (found := advices.pop(gap.reason, None)) else ""  # once for each
+        said.append(_note("unverified", unsettled, f"{wording.subject(gap)}{seen_from}{about}: {gap.reason}{advice}"))
     said += [_note("not-assessed", "note", f"{item.what}: {item.reason}") for item in audit.not_assessed]
     return _limited(said)
 

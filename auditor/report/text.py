@@ -13,6 +13,7 @@ from auditor.model.policy import Severity
 from auditor.report import wording
 from auditor.report.escape import ascii_only, one_line, workflow_safe
 from auditor.report.fold import folded, single
+from auditor.report.remedies import remedies
 from auditor.report.text_blocks import block_lines, brief_lines
 from auditor.report.text_hosts import host_lines
 from auditor.report.text_matrix import matrix_lines
@@ -88,11 +89,14 @@ def _unverified(audit: Audit, options: ReportOptions, style: Style) -> Iterator[
     yield style.warn(f"unverified: {wording.plural(len(audit.unverified), 'gap')} in the evidence") + (
         "" if audit.unverified_fails else " (reported only: settings.unverified)"
     )
-    for reason, abouts in reasons.items():
+    for reason, advice in remedies(reasons):
         yield f"  {one_line(reason)}"
         room = None if options.verbose else max(30, options.width - 40)
-        lines = [_gap(about, names, room) for about, names in abouts.items()]
+        lines = [_gap(about, names, room) for about, names in reasons[reason].items()]
         yield from _capped(lines, options, "    ")
+        if advice:
+            head = "    = "
+            yield from wrapped(f"{style.gutter(head)}{style.bold('help:')} {advice}", options.width, hang=12)
 
 
 def _ports(item: Unverified, options: ReportOptions) -> str:

@@ -20,6 +20,7 @@ from auditor.report.html.matrix import exposure
 from auditor.report.html.numbers import numbers_of
 from auditor.report.html.parts import anchor, ends, marked, slug
 from auditor.report.html.scope import scope_of
+from auditor.report.remedies import remedies
 
 if TYPE_CHECKING:
     from auditor.model.findings import Audit
@@ -51,6 +52,7 @@ def written(audit: Audit, options: ReportOptions) -> str:
             sheets=sheets.all(),
             exposure=exposure(sheets),
             controls=assessed_controls(audit),
+            remedies=[row for row in remedies(gap.reason for gap in audit.unverified) if row[1]],
             exceptions=exceptions_used(audit),
             reviews=reviews(audit),
             scope=scope_of(audit),

@@ -15,6 +15,7 @@ from auditor.model.findings import EvidenceUsed, Verdict
 from auditor.model.location import STDIN, Location
 from auditor.model.policy import Severity
 from auditor.report.options import DEFAULTS, ReportOptions
+from auditor.report.remedies import remedy
 from auditor.report.sarif import MOST_RESULTS, render
 from auditor.report.sarif_location import inside, uri
 from tests.unit.report import audits
@@ -254,10 +255,11 @@ def said(audit):
 
 
 def test_all_that_is_not_verified_is_a_notification():
+    help_ = f" (help: {remedy('no evidence')})"
     assert said(audits.fixed_audit()) == [
         ("incomplete-evidence", "error", "declared: deploy/docker-compose.yml, INCOMPLETE: ${PORT} is not set"),
         ("unverified", "error", "vault, 1-65535/tcp: the host answered nothing at all"),
-        ("unverified", "error", "mail: no evidence speaks of it"),
+        ("unverified", "error", f"mail: no evidence speaks of it{help_}"),
         ("not-assessed", "note", "vantage office: no evidence from there"),
     ]
 
