@@ -10,51 +10,33 @@ from __future__ import annotations
 import os
 import select
 import socket
-from errno import (
-    EADDRNOTAVAIL,
-    EAGAIN,
-    EALREADY,
-    ECONNREFUSED,
-    ECONNRESET,
-    EINPROGRESS,
-    EISCONN,
-    EMFILE,
-    ENFILE,
-    ENOBUFS,
-    ENOMEM,
-    EPERM,
-    EPIPE,
-    ETIMEDOUT,
-)
+from errno import EALREADY, ECONNREFUSED, EINPROGRESS, EISCONN, EMFILE, ETIMEDOUT
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSALS, REFUSED, RESET, SILENT, Chunk
-from auditor.collect.probe.descriptors import Descriptors
+from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSED, RESET, SILENT, Chunk
+from auditor.collect.probe.descriptors import ANY4, ANY6, CAME_ABOUT, SHORTAGE, Descriptors
 from auditor.collect.probe.errorqueue import ErrorQueues
-from auditor.collect.probe.icmp import KEPT_IN, ROUTE_ERRORS
-from auditor.collect.probe.late import SLOW, Late
+from auditor.collect.probe.icmp import ROUTE_ERRORS, reason_here
+from auditor.collect.probe.late import SLOW
 from auditor.collect.probe.lingering import Lingering, Probe
 from auditor.collect.probe.pacing import LATE_WAIT, Wheel, Window
 from auditor.collect.probe.phantoms import Phantoms
 from auditor.collect.probe.repeats import Repeats
+from auditor.collect.probe.watched import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auditor.collect.probe.icmp import Message
+    from auditor.collect.probe.late import Late
 
-WATCH: Final = 0.3
-"""Seconds for which a suspicious open port is watched for a reset."""
 _FIRST_WINDOW: Final = 64
 _GROW_WAIT: Final = 0.002
 _LOOK: Final = 0.1
 _AGAIN: Final = 0.05
 _TRIES: Final = 20
 _DRAIN_EVERY: Final = 64
-_SHORTAGE: Final = frozenset({EADDRNOTAVAIL, EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM})
-_ANY4: Final = ("127.0.0.1", 1)
-_ANY6: Final = ("::1", 1, 0, 0)
 
 
 class Connect:
@@ -82,8 +64,8 @@ class Connect:
         self._descriptors = Descriptors()
         self._errors = ErrorQueues(self._descriptors)
         self._pending: dict[int, Probe] = {}
-        self._held: dict[int, Probe] = {}
-        self._lingering = Lingering()
+        self._watched = Watched(self._descriptors)
+        self._lingering = Lingering(self._descriptors, self._errors)
         self._crowded = False
         self._wheel: Wheel[Probe] = Wheel()
         self._repeats: Repeats[Chunk] = Repeats(_AGAIN)
@@ -106,13 +88,13 @@ class Connect:
     @property
     def busy(self) -> bool:
         """Whether anything is under way."""
-        return bool(self._pending or self._held or self._repeats)
+        return bool(self._pending or self._watched or self._repeats)
 
     def close(self) -> None:
         """Let go of every descriptor; what is under way is lost."""
         self._descriptors.close()
         self._pending.clear()
-        self._held.clear()
+        self._watched.clear()
         self._lingering.clear()
 
     def step(self, wait: float) -> None:
@@ -144,7 +126,7 @@ class Connect:
             wait = min(wait, _GROW_WAIT) if self._window.can_grow else wait
         elif self._chunk is not None and self._chunk.cursor < len(self._chunk.ports) and not self._crowded:
             return 0.0
-        for due in (self._wheel.next_due, self._lingering.next_due, self._repeats.next_due):
+        for due in (one.next_due for one in (self._wheel, self._watched, self._lingering, self._repeats)):
             if due is not None:
                 wait = min(wait, due - now)
         return max(0.0, wait)
@@ -152,7 +134,7 @@ class Connect:
     def _fill(self, now: float) -> bool:
         """Send until the window is full (True) or there is nothing to send, or no room left to linger in (False)."""
         window = self._window
-        while (room := window.size - len(self._pending) - len(self._held)) > 0:
+        while (room := window.size - len(self._pending) - len(self._watched)) > 0:
             self._crowded = (free := window.limit - self._under_way) <= 0
             if self._crowded:
                 return False
@@ -170,7 +152,7 @@ class Connect:
     @property
     def _under_way(self) -> int:
         """How many descriptors are in use."""
-        return len(self._pending) + len(self._held) + len(self._lingering)
+        return len(self._pending) + len(self._watched) + len(self._lingering)
 
     def _launch(self, chunk: Chunk, room: int, now: float) -> bool:
         """Ask up to ``room`` more ports of the chunk; False when descriptors ran out."""
@@ -219,35 +201,30 @@ class Connect:
         error = self._descriptors.connect[descriptor](address)
         if error == EINPROGRESS:
             self._await(descriptor, chunk, index, now)
-        elif fresh:
-            self._failed_start(descriptor, chunk, index, error, now)
         else:
-            self._odd_start(descriptor, chunk, index, error, now)
+            self._odd_start(descriptor, chunk, index, error, now, fresh=fresh)
 
     def _await(self, descriptor: int, chunk: Chunk, index: int, now: float) -> None:
         chunk.sent = now
         probe = self._pending[descriptor] = (descriptor, chunk, index, now)
         self._wheel.bucket(now + min(chunk.timeout, _LOOK)).append(probe)
 
-    def _odd_start(self, descriptor: int, chunk: Chunk, index: int, error: int, now: float) -> None:
-        """An error may be a late answer to what the descriptor asked before: only a new one tells."""
+    def _odd_start(
+        self, descriptor: int, chunk: Chunk, index: int, error: int, now: float, *, fresh: bool = False
+    ) -> None:
+        """An error may be a late answer to what the descriptor asked before: only a ``fresh`` one's tells."""
         if error == 0:
             self._opened(descriptor, chunk, index, now)
             return
         self._descriptors.drop(descriptor)
-        self._start(chunk, index, now, fresh=True)
-
-    def _failed_start(self, descriptor: int, chunk: Chunk, index: int, error: int, now: float) -> None:
-        if error == 0:
-            self._opened(descriptor, chunk, index, now)
-            return
-        self._descriptors.drop(descriptor)
-        if error in _SHORTAGE:
+        if not fresh:
+            self._start(chunk, index, now, fresh=True)
+        elif error in SHORTAGE:
             self._later(chunk, index, error, now)
         elif error == ECONNREFUSED:
             self._settle(chunk, index, CLOSED)
         else:
-            reason = KEPT_IN if error == EPERM else ROUTE_ERRORS.get(error) or f"local: {os.strerror(error)}"
+            reason = reason_here(error)
             self._settle(chunk, index, LOCAL, reason)
             if error in ROUTE_ERRORS:
                 self._abandon(chunk, reason)
@@ -267,7 +244,7 @@ class Connect:
             if not self._pending:
                 self._abandon(chunk, reason)
             return
-        if error in _SHORTAGE:
+        if error in SHORTAGE:
             self._window.halve()
         self._repeats.add(chunk, index, now)
 
@@ -289,7 +266,7 @@ class Connect:
                 continue
             _, chunk, index, sent = probe
             scope = chunk.scope
-            error = connect[descriptor](_ANY4 if scope is None else _ANY6)
+            error = connect[descriptor](ANY4 if scope is None else ANY6)
             if error == ECONNREFUSED:
                 unread.add(descriptor)
                 chunk.codes[index] = CLOSED
@@ -326,7 +303,7 @@ class Connect:
     def _odd_answer(self, probe: Probe, error: int, now: float) -> bool:
         """Anything but a refusal; whether it is an answer of the host."""
         descriptor, chunk, index, _ = probe
-        if error in {0, EISCONN, ECONNRESET, EPIPE}:
+        if error in CAME_ABOUT:
             del self._pending[descriptor]
             if error in {0, EISCONN} or not chunk.watch:
                 self._opened(descriptor, chunk, index, now)
@@ -367,9 +344,9 @@ class Connect:
                 self._start(chunk, index, now, fresh=True)
         elif chunk.watch:
             chunk.held += 1
-            probe = self._held[descriptor] = (descriptor, chunk, index, now)
-            self._wheel.bucket(now + WATCH).append(probe)
-            self._watch(probe)
+            probe = (descriptor, chunk, index, now)
+            self._watched.add(probe, now)
+            self._look_at(probe)
         else:
             self._descriptors.drop(descriptor)
             self._settle(chunk, index, OPEN)
@@ -377,73 +354,33 @@ class Connect:
     def _not_pending(self, descriptor: int, mask: int, now: float) -> None:
         """An event of a descriptor that lingers, is watched, is idle (meaningless), or is none of ours."""
         if (probe := self._lingering.get(descriptor)) is not None:
-            self._answered_late(probe, mask, now)
-        elif (probe := self._held.get(descriptor)) is not None:
-            self._watch(probe)
+            late, messages = self._lingering.hear(probe, mask, now)
+            self.messages += messages
+            if late is not None:
+                self.late.append(late)
+        elif (probe := self._watched.get(descriptor)) is not None:
+            self._look_at(probe)
         elif descriptor not in self._descriptors.sockets:
             self.others.append(descriptor)
 
-    def _answered_late(self, probe: Probe, mask: int, now: float) -> None:
-        """Something came for a probe that had been given up. ICMP messages go the way of all others."""
-        descriptor, chunk, index, sent = probe
-        error = self._descriptors.connect[descriptor](_ANY4 if chunk.scope is None else _ANY6)
-        refusal = None
-        if error != ECONNREFUSED and (error != EALREADY or mask & select.EPOLLERR):
-            refusal, messages = self._errors.verdict(descriptor, chunk, index, late=True)
-            self.messages += messages
-        if error == EALREADY and refusal is None:
-            return
-        self._lingering.remove(probe)
-        if error == ECONNREFUSED:
-            self._descriptors.unread.add(descriptor)
-            self._descriptors.idle[chunk.scope is not None].append(descriptor)
-            self._tell_late(chunk, index, now - sent, CLOSED)
-            return
-        if error == EALREADY:
-            self._descriptors.free(descriptor, six=chunk.scope is not None)
-        else:
-            self._descriptors.drop(descriptor)
-        if error in {0, EISCONN, ECONNRESET, EPIPE}:
-            self._tell_late(chunk, index, now - sent, OPEN)
-        elif refusal is not None and refusal[0] in REFUSALS:
-            self._tell_late(chunk, index, now - sent, *refusal)
-
-    def _tell_late(self, chunk: Chunk, index: int, seconds: float, code: int, reason: str | None = None) -> None:
-        if chunk.left:  # then it is not too late
-            chunk.codes[index] = code
-            if reason is not None:
-                chunk.reasons[index] = reason
-            chunk.slow.append((chunk.asked[index], seconds))
-        else:
-            answer = Late(chunk.host, chunk.scope, chunk.asked[index], chunk.attempt, code, seconds, reason)
-            self.late.append(answer)
-
-    def _watch(self, probe: Probe) -> None:
-        try:
-            self._descriptors.sockets[probe[0]].recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return
-        except OSError:
-            self._release(probe, RESET)
-
-    def _release(self, probe: Probe, code: int) -> None:
-        descriptor, chunk, index, _ = probe
-        del self._held[descriptor]
-        self._descriptors.drop(descriptor)
-        self._settle(chunk, index, code)
+    def _look_at(self, probe: Probe) -> None:
+        if self._watched.reset(probe):
+            self._descriptors.drop(probe[0])
+            self._settle(probe[1], probe[2], RESET)
 
     def _expire(self, now: float) -> None:
         """Give up what has waited long enough; this loop is written for speed, too."""
         descriptors = self._descriptors
         for probe in self._lingering.due(now):
             descriptors.free(probe[0], six=probe[1].scope is not None)
+        for probe in self._watched.due(now):
+            descriptors.drop(probe[0])
+            self._settle(probe[1], probe[2], OPEN)
         pending, wheel, lingering = self._pending, self._wheel, self._lingering
         sockets, idle = descriptors.sockets, descriptors.idle
         for probe in wheel.due(now):
             descriptor, chunk, index, sent = probe
             if pending.get(descriptor) is not probe:
-                if self._held.get(descriptor) is probe:
-                    self._release(probe, OPEN)
                 continue
             overdue = sent + chunk.timeout
             if overdue > now:  # this was only a look in, or the estimate has grown

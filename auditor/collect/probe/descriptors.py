@@ -5,11 +5,19 @@ from __future__ import annotations
 import select
 import socket
 import struct
+from errno import EADDRNOTAVAIL, EAGAIN, ECONNRESET, EISCONN, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPIPE
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ANY4: Final = ("127.0.0.1", 1)
+ANY6: Final = ("::1", 1, 0, 0)
+"""Where a second ``connect`` may name as its goal: it only asks what came of the first one (connect(2))."""
+CAME_ABOUT: Final = frozenset({0, EISCONN, ECONNRESET, EPIPE})
+"""What it says of a connection that came about, even if it is over already."""
+SHORTAGE: Final = frozenset({EADDRNOTAVAIL, EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM})
+"""What it says where this machine is short of something."""
 _IPV6_RECVERR: Final = 25  # <linux/in6.h>; the socket module does not name it
 _LINGER: Final = struct.pack("ii", 1, 0)
 _EVENTS: Final = select.EPOLLOUT | select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET

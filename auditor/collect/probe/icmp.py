@@ -7,6 +7,7 @@ entry names the destination of the packet that caused it, so it can be read long
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 from typing import TYPE_CHECKING, NamedTuple
@@ -49,6 +50,11 @@ ROUTE_ERRORS = {
 """Why nothing can be sent to an address at all."""
 KEPT_IN = "local: this machine's firewall does not let the packet out"
 """Why a packet was not sent (EPERM). Others to the same address may be: rules speak of ports, too."""
+
+
+def reason_here(error: int) -> str:
+    """Why this machine did not send a packet, given the system's error number."""
+    return KEPT_IN if error == errno.EPERM else ROUTE_ERRORS.get(error) or f"local: {os.strerror(error)}"
 
 
 class Message(NamedTuple):

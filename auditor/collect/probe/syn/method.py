@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections import deque
 from errno import EAGAIN, ENOBUFS, ENOMEM, EPERM
@@ -10,34 +9,29 @@ from itertools import repeat
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
-from auditor.collect.probe.chunk import CLOSED, LOCAL, OPEN, REFUSALS, SILENT, UNASKED, UNREACHED, Chunk
+from auditor.collect.probe.chunk import LOCAL, SILENT, UNASKED, UNREACHED, Chunk
 from auditor.collect.probe.connect import Connect
-from auditor.collect.probe.errorqueue import OwnAddresses
-from auditor.collect.probe.icmp import KEPT_IN, NO_NEIGHBOUR, ROUTE_ERRORS, Message, classify
-from auditor.collect.probe.late import SLOW, Late
+from auditor.collect.probe.icmp import KEPT_IN, NO_NEIGHBOUR, ROUTE_ERRORS, Message, reason_here
 from auditor.collect.probe.pacing import Wheel, Window
-from auditor.collect.probe.repeats import Repeats
-from auditor.collect.probe.syn.packet import FLAGS, RST, SYN_ACK
-from auditor.collect.probe.syn.peer import Flight, Peers, acknowledgement
-from auditor.collect.probe.syn.sources import SLOTS, SourcePorts
+from auditor.collect.probe.syn.flights import Flights
+from auditor.collect.probe.syn.hearing import Hearing
+from auditor.collect.probe.syn.peer import Flight, Peers
+from auditor.collect.probe.syn.sources import PASSES, SLOTS, SourcePorts
 from auditor.collect.probe.syn.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auditor.collect.probe.syn.packet import Refusal
-    from auditor.collect.probe.syn.peer import Peer, Question
+    from auditor.collect.probe.late import Late
+    from auditor.collect.probe.syn.peer import Peer
 
 _FIRST_WINDOW: Final = 64
 _BURST: Final = 512
 _GROW_WAIT: Final = 0.002
 _LOOK: Final = 0.1
-_AGAIN: Final = 0.02
 _UNSENT: Final = 200
 """Times of trying to send: for the three seconds that the kernel looks for a neighbour, it keeps packets back."""
 _UNHEARD: Final = 5
-_PASSES: Final = 16
-"""Source ports for passes over a host; the others are for single probes, as of canaries."""
 _SHORTAGE: Final = frozenset({EAGAIN, ENOBUFS, ENOMEM})
 _UNASKED_BYTE, _SILENT_BYTE = bytes([UNASKED]), bytes([SILENT])
 _SINGLY: Final = frozenset({"canary", "check", "confirm", "again"})
@@ -55,7 +49,8 @@ class _Burst(NamedTuple):
 class Syn:
     """Carries out chunks; see :class:`Connect` for what the members mean.
 
-    Addresses of our own are asked by connecting, and so is what has to be watched after the handshake.
+    Addresses of our own are asked by connecting, and so is what has to be watched after the handshake. It sends, and
+    decides when silence has lasted long enough; what answers say is the business of :class:`Hearing`.
 
     :raises PermissionError: without CAP_NET_RAW.
     """
@@ -76,15 +71,12 @@ class Syn:
         self._mine: set[int] = set()
         self._wire = Wire()
         self._peers = Peers(self._listen)
-        self._questions: dict[tuple[bytes, int], Question] = {}
-        self._flights: dict[Chunk, Flight] = {}
+        self._flights = Flights()
+        self._hearing = Hearing(self._wire, self._peers, self._flights, self._window)
         self._flight: Flight | None = None
         self._ready: deque[Chunk] = deque()
-        self._flying = 0
         self._wheel: Wheel[_Burst] = Wheel()
-        self._repeats: Repeats[Flight] = Repeats(_AGAIN)
         self._lost_at = 0.0
-        self._own = OwnAddresses()
 
     @staticmethod
     def hindrance() -> str | None:
@@ -129,13 +121,12 @@ class Syn:
     def step(self, wait: float) -> None:
         """Send what may be sent, take what has come, give up what is overdue. Sleeps at most ``wait`` seconds."""
         now = monotonic()
-        if self._repeats:
+        if self._flights.repeats:
             self._try_again(now)
         full = self._fill(now)
         self._connect.step(self._sleep(wait, now, full=full))
-        self._collect()
         now = monotonic()
-        if self._hear(now):
+        if self._hearing.hear(now):
             self._window.heard(now, full=full)
         elif full:
             self._window.quiet(now)
@@ -144,24 +135,27 @@ class Syn:
         for chunk in nowhere:
             self._unreached(chunk)
         self._expire(now)
+        self._collect()
 
     def _collect(self) -> None:
-        inner = self._connect
-        self.finished += inner.finished
-        self.samples += inner.samples
-        self.messages += inner.messages
-        self.late += inner.late
+        inner, heard, flights = self._connect, self._hearing, self._flights
+        self.finished += inner.finished + flights.finished
+        self.samples += inner.samples + heard.samples
+        self.messages += inner.messages + heard.messages
+        self.late += inner.late + heard.late
         self.others += (descriptor for descriptor in inner.others if descriptor not in self._mine)
-        inner.finished, inner.samples, inner.messages, inner.others = [], [], [], []
-        inner.late = []
+        inner.finished, inner.samples, inner.messages, inner.late, inner.others = [], [], [], [], []
+        heard.samples, heard.messages, heard.late, flights.finished = [], [], [], []
 
     def _sleep(self, wait: float, now: float, *, full: bool) -> float:
         if full:
-            if self._flying < self._window.size:
+            if self._flights.flying < self._window.size:
                 return 0.0
             wait = min(wait, _GROW_WAIT) if self._window.can_grow else wait
-        dues = (due for due in (self._wheel.next_due, self._peers.next_due, self._repeats.next_due) if due is not None)
-        return max(0.0, min(wait, min(dues, default=now + wait) - now))
+        for one in (self._wheel, self._peers, self._flights.repeats):
+            if one.next_due is not None:
+                wait = min(wait, one.next_due - now)
+        return max(0.0, wait)
 
     # -- what to send --------------------------------------------------------------------------------------------
 
@@ -171,7 +165,7 @@ class Syn:
     def _fill(self, now: float) -> bool:
         """Send a burst at most; whether the window or the burst left something unsent."""
         budget = _BURST
-        while (room := min(budget, self._window.size - self._flying)) > 0:
+        while (room := min(budget, self._window.size - self._flights.flying)) > 0:
             flight = self._flight or self._next(now)
             if flight is None:
                 return False
@@ -200,25 +194,13 @@ class Syn:
         if (descriptor := self._wire.open(peer.family)) is not None:
             self._listen(descriptor)
         self._window.expect(chunk.round_trip, responsive=chunk.responsive)
-        self._flight = self._flights[chunk] = Flight(chunk, peer)
+        self._flight = self._flights.begin(chunk, peer)
         return self._flight
 
     def _unreached(self, chunk: Chunk) -> None:
         for index in range(len(chunk.ports)):
             chunk.settle(index, UNREACHED, NO_NEIGHBOUR)
         self.finished.append(chunk)
-
-    def _question(self, flight: Flight, slot: int) -> Question:
-        """What asks this address from this source port; it lives as long as a chunk needs it."""
-        peer, port = flight.peer, self._wire.ports[slot]
-        key = peer.packed, port
-        question = self._questions.get(key)
-        if question is None:
-            question = self._questions[key] = peer.question(port)
-        if key not in flight.questions:
-            flight.questions.append(key)
-            question.users += 1
-        return question
 
     def _launch(self, flight: Flight, room: int, now: float) -> int:
         """Ask up to ``room`` more ports of the chunk, all from one source port; how many."""
@@ -227,19 +209,19 @@ class Syn:
         high = chunk.cursor = min(len(chunk.ports), low + room)
         if high == len(chunk.ports):
             self._flight = None
-        slot = chunk.attempt % _PASSES
-        question = self._question(flight, slot)
+        slot = chunk.attempt % PASSES
+        question = self._flights.question(flight, self._wire.ports[slot])
         flight.peer.asked[slot] = now
         ports = chunk.ports[low:high]
         question.where.update(zip(ports, zip(repeat(flight), range(low, high), strict=False), strict=True))
-        self._flying += high - low
+        self._flights.flying += high - low
         flight.lows.append(low)
         flight.times.append(now)
         chunk.sent = now
         sent, error = self._wire.send(flight.peer.family, flight.peer.name, question.template, ports)
         at = low + sent
         while error == EPERM:  # the firewall's rule may be about this port alone
-            self._settle(chunk, at, LOCAL, KEPT_IN)
+            self._flights.settle(chunk, at, LOCAL, KEPT_IN)
             at += 1
             sent, error = self._wire.send(flight.peer.family, flight.peer.name, question.template, chunk.asked[at:high])
             at += sent
@@ -257,7 +239,7 @@ class Syn:
         """Ask each port of a short chunk from a source port of its own: one may stand there several times."""
         self._flight = None
         count = flight.chunk.cursor = len(flight.chunk.ports)
-        self._flying += count
+        self._flights.flying += count
         flight.lows.append(0)
         flight.times.append(now)
         for index in range(count):
@@ -266,8 +248,8 @@ class Syn:
 
     def _ask(self, flight: Flight, index: int, now: float) -> None:
         peer, chunk = flight.peer, flight.chunk
-        peer.spare = (peer.spare + 1) % (SLOTS - _PASSES)
-        question = self._question(flight, _PASSES + peer.spare)
+        peer.spare = (peer.spare + 1) % (SLOTS - PASSES)
+        question = self._flights.question(flight, self._wire.ports[PASSES + peer.spare])
         port = chunk.ports[index]
         question.where[port] = flight, index
         chunk.sent = now
@@ -280,139 +262,17 @@ class Syn:
     def _unsent(self, flight: Flight, index: int, error: int, now: float) -> None:
         """The machine is short of something: ask again soon. What its firewall or routes refuse is its own matter."""
         if error == EPERM:
-            self._settle(flight.chunk, index, LOCAL, KEPT_IN)
-        elif error in ROUTE_ERRORS or not self._once_more(flight, index, _UNSENT, now):
-            reason = ROUTE_ERRORS.get(error) or f"local: {os.strerror(error)}"
-            self._settle(flight.chunk, index, LOCAL, reason)
-
-    def _once_more(self, flight: Flight, index: int, most: int, now: float) -> bool:
-        """Have a probe sent again, unless that has been done so often."""
-        if self._repeats.count(flight.chunk, index) > most:
-            return False
-        self._repeats.add(flight, index, now)
-        return True
+            self._flights.settle(flight.chunk, index, LOCAL, KEPT_IN)
+        elif error in ROUTE_ERRORS or not self._flights.once_more(flight, index, _UNSENT, now):
+            reason = reason_here(error)
+            self._flights.settle(flight.chunk, index, LOCAL, reason)
 
     def _try_again(self, now: float) -> None:
-        for flight, index, _ in self._repeats.due(now, _BURST):
+        for flight, index, _ in self._flights.repeats.due(now, _BURST):
             if flight.chunk.codes[index] == UNASKED:
                 self._ask(flight, index, now)
 
-    # -- what comes back -----------------------------------------------------------------------------------------
-
-    def _hear(self, now: float) -> bool:
-        """Take over the answers; whether there were any."""
-        heard = False
-        questions = self._questions
-        for sender, mine, port, acknowledged, flags in self._wire.hear():
-            heard = True
-            question = questions.get((sender, mine))
-            if acknowledged != (question.acknowledgement if question else acknowledgement(sender, mine)):
-                continue
-            if flags & RST:
-                code = CLOSED
-            elif flags & FLAGS == SYN_ACK:
-                code = OPEN
-            else:
-                continue
-            place = question.where.pop(port, None) if question else None
-            if place is None:
-                self._tell_belated(sender, mine, port, code, now)
-            else:
-                self._answered(*place, code, now)
-        refusals, self._wire.refusals = self._wire.refusals, []
-        for family, refusal in refusals:
-            self._refused(refusal, family, now)
-        return heard or bool(refusals)
-
-    def _answered(self, flight: Flight, index: int, code: int, now: float) -> None:
-        chunk = flight.chunk
-        if not chunk.left:
-            self._tell_late(flight, index, now, code)
-            return
-        before = chunk.codes[index]
-        if before not in {UNASKED, SILENT}:  # answered from another source port
-            return
-        if chunk.sampled != now and (chunk, index) not in self._repeats.tries:
-            self._sample(flight, index, now)
-        if before == SILENT or now - flight.times[0] > SLOW:
-            self._note_slow(flight, index, now)
-        chunk.codes[index] = code  # an answer that comes late is one all the same
-        if before == UNASKED:
-            self._flying -= 1
-            chunk.left -= 1
-            if not chunk.left:
-                self._finish(chunk)
-
-    def _tell_late(self, flight: Flight, index: int, now: float, code: int, reason: str | None = None) -> None:
-        """An answer to a chunk that is over. Whoever has it may have left ports out: nothing is written there now."""
-        chunk = flight.chunk
-        if chunk.lingers:
-            taken = now - flight.sent(index)
-            self.late.append(Late(chunk.host, chunk.scope, chunk.asked[index], chunk.attempt, code, taken, reason))
-
-    def _tell_belated(
-        self, sender: bytes, mine: int, port: int, code: int, now: float, reason: str | None = None
-    ) -> bool:
-        """An answer to a question that is over: the acknowledgement shows that it was asked, the port in which pass.
-
-        It took at least as long as the last one of that pass would have. False: it was in none.
-        """
-        attempt = mine - self._wire.ports.start
-        if attempt >= _PASSES:
-            return False
-        host = socket.inet_ntop(socket.AF_INET if len(sender) == 4 else socket.AF_INET6, sender)
-        asked = self._peers.asked(host, attempt)
-        self.late.append(Late(host, None, port, attempt, code, 0.0 if asked is None else now - asked, reason))
-        return True
-
-    def _sample(self, flight: Flight, index: int, now: float) -> None:
-        """Late answers count, too: who waits too briefly would never learn it from those that are in time."""
-        chunk = flight.chunk
-        chunk.sampled = now
-        seconds = now - flight.sent(index)
-        self.samples.append((chunk, seconds))
-        self._window.sample(seconds)
-
-    def _note_slow(self, flight: Flight, index: int, now: float) -> None:
-        seconds, chunk = now - flight.sent(index), flight.chunk
-        if (chunk, index) not in self._repeats.tries and (seconds > SLOW or chunk.codes[index] == SILENT):
-            chunk.slow.append((chunk.asked[index], seconds))
-
-    def _refused(self, refusal: Refusal, family: int, now: float) -> None:
-        """An ICMP message about a SYN of ours: it quotes the sequence number."""
-        if (refusal.sequence + 1) & 0xFFFFFFFF != acknowledgement(refusal.target, refusal.source_port):
-            return
-        question = self._questions.get((refusal.target, refusal.source_port))
-        host, sender = (socket.inet_ntop(family, address) for address in (refusal.target, refusal.sender))
-        message = Message(host, refusal.port, family, refusal.type, refusal.code, sender)
-        code, reason = classify(message, ours=self._own.has, target_is_ours=False)
-        flight, index = question.where.pop(refusal.port, (None, 0)) if question else (None, 0)
-        if flight is not None and flight.chunk.left and not flight.chunk.codes[index]:
-            self._settle(flight.chunk, index, code, reason)
-        elif flight is not None and not flight.chunk.left and flight.chunk.lingers and code in REFUSALS:
-            self._tell_late(flight, index, now, code, reason)
-        elif (
-            flight is not None
-            or code not in REFUSALS
-            or not self._tell_belated(refusal.target, refusal.source_port, refusal.port, code, now, reason)
-        ):
-            self.messages.append((message, code, reason))
-
-    def _settle(self, chunk: Chunk, index: int, code: int, reason: str | None = None) -> None:
-        self._flying -= 1
-        if chunk.settle(index, code, reason):
-            self._finish(chunk)
-
-    def _finish(self, chunk: Chunk) -> None:
-        for key in self._flights.pop(chunk).questions:
-            question = self._questions[key]
-            question.users -= 1
-            if not question.users:
-                del self._questions[key]
-        if self._repeats.tries:
-            for index in range(len(chunk.ports)):
-                self._repeats.forget(chunk, index)
-        self.finished.append(chunk)
+    # -- what does not come back ---------------------------------------------------------------------------------
 
     def _expire(self, now: float) -> None:
         """Give up what has waited long enough."""
@@ -443,12 +303,12 @@ class Syn:
         codes = chunk.codes
         if burst.sent <= self._lost_at:
             for index in [index for index in range(low, high) if codes[index] == UNASKED]:
-                if not self._once_more(burst.flight, index, _UNHEARD, now):
-                    self._settle(chunk, index, SILENT)
+                if not self._flights.once_more(burst.flight, index, _UNHEARD, now):
+                    self._flights.settle(chunk, index, SILENT)
             return
         silent = codes.count(UNASKED, low, high)  # all of them at once, as most ports of a fleet keep silent
         codes[low:high] = codes[low:high].replace(_UNASKED_BYTE, _SILENT_BYTE)
-        self._flying -= silent
+        self._flights.flying -= silent
         chunk.left -= silent
         if silent and not chunk.left:
-            self._finish(chunk)
+            self._flights.finish(chunk)

@@ -10,6 +10,8 @@ from typing import Final
 from auditor.collect.probe.local import ephemeral_ports
 
 SLOTS: Final = 64
+PASSES: Final = 16
+"""Source ports for passes over a host; the others are for single probes, as of canaries."""
 _LOWEST: Final = 10_000
 _ATTEMPTS: Final = 64
 
