@@ -7,21 +7,19 @@ It knows nothing of how a port is asked: that is a method's business (`methods`)
 from __future__ import annotations
 
 import heapq
-import os
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from auditor.collect.probe.absence import MESSAGE_WAIT, Inquiry
+from auditor.collect.probe.absence import Inquiry
 from auditor.collect.probe.agenda import LOOK, UNHURRIED
 from auditor.collect.probe.chunk import SILENT, UNREACHED
-from auditor.collect.probe.confirm import CONFIRM
 from auditor.collect.probe.conntrack import PAUSE, Tracking
 from auditor.collect.probe.dealing import Dealer
-from auditor.collect.probe.helper import Helper, News
+from auditor.collect.probe.helper import Helper, News, worth_help
 from auditor.collect.probe.local import Neighbourhood
 from auditor.collect.probe.methods import method_named
-from auditor.collect.probe.pacing import FIRST_WAIT, HASTY_WAIT, LATE_WAIT, PATIENT, RoundTrip, patience, queueing
 from auditor.collect.probe.rounds import Next
+from auditor.collect.probe.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from collections import deque
@@ -41,8 +39,6 @@ _EACH, _A_PORT = 32 << 10, 5
 asked again."""
 _LARGE, _SMALL, _AWAY = 512, 16, 256
 _MANY: Final = 8
-_WORTH_HELP: Final = 20_000
-_FAST: Final = 50_000
 _REPORT_EVERY: Final = 0.2
 _SLOWER: Final = (4000, 1000, 250)
 """Packets a second for an address once asking it faster has overrun the way there: for the first time, and later."""
@@ -65,13 +61,13 @@ class Campaign:
         self._subject_of = subject_of
         self._batch = batch
         self._observer = observer
-        self._group = RoundTrip()
+        self._timeouts = Timeouts(batch.timeout)
         self._later: list[tuple[float, int, Subject]] = []
         self._by_host: dict[str, list[Subject]] = {}
         self._said: dict[str, dict[int, tuple[int, str]]] = {}
         self._owner: dict[int, Subject] = {}
         self._tracking = Tracking(observer)
-        self._inquiry = Inquiry(Neighbourhood().lacks, lambda: bool(self._group))
+        self._inquiry = Inquiry(Neighbourhood().lacks, lambda: bool(self._timeouts.group))
         self._number = 0
         self._bytes = 0
         self._total = batch.probes
@@ -80,7 +76,7 @@ class Campaign:
         self._method = method_named(batch.method)
         most = self._method.most
         window = min(batch.max_inflight or 2 * most, 2 * most)
-        self._helped = _worth_help(batch) and min(window, descriptors) >= 256
+        self._helped = worth_help(batch) and min(window, descriptors) >= 256
         self._window = window // 2 if self._helped else window
         if self._method.a_descriptor_each:  # as many again in the second process
             self._window = min(self._window, descriptors)
@@ -145,7 +141,7 @@ class Campaign:
         if not subject.hungry:
             return True
         return subject.agenda.work[0].role not in UNHURRIED | {LOOK} and bool(
-            subject.round_trip or self._group or subject.silent
+            subject.round_trip or self._timeouts.group or subject.silent
         )
 
     def _cut(self, subject: Subject, now: float, *, away: bool) -> Chunk:
@@ -157,28 +153,12 @@ class Campaign:
             subject, min(share, left, max(1, subject.agenda.cap - subject.agenda.outstanding)), now
         )
         self._number += 1
-        chunk = subject.next(self._number, granted, self._timeout(subject, subject.agenda.work[0].role))
-        chunk.round_trip = subject.round_trip.smoothed or self._group.smoothed
+        chunk = subject.next(self._number, granted, self._timeouts.of(subject, subject.agenda.work[0].role))
+        chunk.round_trip = subject.round_trip.smoothed or self._timeouts.group.smoothed
         chunk.responsive = subject.responsive
         chunk.dealt = now
         self._owner[chunk.number] = subject
         return chunk
-
-    def _timeout(self, subject: Subject, role: str = "") -> float:
-        ceiling = self._batch.timeout
-        if role == LOOK:  # it is for a message, not for an answer
-            return MESSAGE_WAIT
-        if role in UNHURRIED and not subject.round_trip:
-            return ceiling if ceiling > PATIENT else min(ceiling, FIRST_WAIT)
-        if subject.tally.rounds == 1 and not (subject.alive or subject.round_trip or self._group):
-            return min(ceiling, HASTY_WAIT)
-        passes = subject.tally.rounds if subject.alive else min(1, subject.tally.rounds)
-        wait = patience(subject.round_trip, self._group, passes, ceiling) * subject.course.backoff
-        if role == CONFIRM and subject.record.slow:
-            wait = max(wait, 2 * LATE_WAIT)
-        elif not subject.lingers and subject.agenda.work and subject.insists(subject.agenda.work[0]):
-            wait = max(wait, LATE_WAIT)
-        return min(ceiling, max(wait, queueing(subject.agenda.outstanding)) if subject.responsive else wait)
 
     def _patience(self) -> float:
         """How long nothing can happen but an answer or a timeout."""
@@ -276,8 +256,8 @@ class Campaign:
         if subject is None:
             return
         known = bool(subject.round_trip)
-        subject.sample(seconds, self._timeout(subject))
-        self._group.add(seconds)
+        subject.sample(seconds, self._timeouts.of(subject))
+        self._timeouts.group.add(seconds)
         if not known:
             self._wait_as_learnt(subject)
 
@@ -285,7 +265,7 @@ class Campaign:
         """It has answered for the first time: wait for what is under way as long as it takes there."""
         self._enlist(subject)
         for other in subject.agenda.chunks.values():  # those in the second process keep theirs
-            other.timeout = self._timeout(subject)
+            other.timeout = self._timeouts.of(subject)
 
     def _hear_late(self, answer: Late) -> None:
         subjects = self._by_host.get(answer.host, ())
@@ -294,7 +274,7 @@ class Campaign:
         for subject in subjects:
             if answer.scope in {None, subject.scope}:
                 known = bool(subject.round_trip)
-                subject.hear_late(answer, self._timeout(subject))
+                subject.hear_late(answer, self._timeouts.of(subject))
                 self._enlist(subject)
                 if subject.round_trip and not known:
                     self._wait_as_learnt(subject)
@@ -360,10 +340,3 @@ class Campaign:
 
 def _size(subject: Subject) -> int:
     return _EACH + _A_PORT * len(subject.states)
-
-
-def _worth_help(batch: Batch) -> bool:
-    """Whether a second process pays: much to do, nothing to hold it back, and a processor for it."""
-    host_rate = batch.host_rate * len(batch.targets) if batch.host_rate else _FAST
-    unhurried = min(_FAST if batch.rate is None else batch.rate, host_rate) < _FAST
-    return batch.probes >= _WORTH_HELP and not unhurried and len(os.sched_getaffinity(0)) > 1

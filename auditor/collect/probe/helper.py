@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auditor.collect.probe.methods import Method
+    from auditor.model.target import Batch
 
 _LARGEST: Final = 1 << 18
 _AHEAD: Final = 12
 _MESSAGES: Final = 1024
 _GRACE: Final = 1.0
+_WORTH_HELP: Final = 20_000
+_FAST: Final = 50_000
 
 
 class News(NamedTuple):
@@ -194,3 +197,10 @@ def _report(sock: socket.socket, prober: Method) -> None:
     while prober.late:
         some, prober.late = prober.late[:_MESSAGES], prober.late[_MESSAGES:]
         sock.send(marshal.dumps((None, b"", {}, [], True, 0.0, None, [], [tuple(answer) for answer in some])))
+
+
+def worth_help(batch: Batch) -> bool:
+    """Whether a second process pays: much to do, nothing to hold it back, and a processor for it."""
+    host_rate = batch.host_rate * len(batch.targets) if batch.host_rate else _FAST
+    unhurried = min(_FAST if batch.rate is None else batch.rate, host_rate) < _FAST
+    return batch.probes >= _WORTH_HELP and not unhurried and len(os.sched_getaffinity(0)) > 1

@@ -62,7 +62,7 @@ class Nobody:
 @pytest.fixture
 def fake(monkeypatch):
     monkeypatch.setattr(campaigns, "method_named", {"fake": Fake}.__getitem__)
-    monkeypatch.setattr(campaigns, "_worth_help", lambda _: False)
+    monkeypatch.setattr(campaigns, "worth_help", lambda _: False)
     monkeypatch.setattr(live, "is_local", lambda *_: False)
     monkeypatch.setattr(live, "lets_out", lambda *_: True)
     monkeypatch.setattr(Fake, "dead", ())
