@@ -341,7 +341,7 @@ def test_where_open_ports_refuse_in_the_midst_of_the_scan_no_refusal_says_closed
 def test_one_service_that_ends_meanwhile_among_many_is_no_guard():
     ports = range(100, 104)
     one, _ = play(
-        subject_for("1-3000"),
+        subject_for("1-3000", first="100-103"),
         lambda port, role: OPEN if port in ports and (port, role) != (100, "again") else CLOSED,
     )
     assert one.open == PortSet.numbers(ports)
