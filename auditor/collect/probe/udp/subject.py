@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from auditor.collect.probe.chunk import CLOSED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNASKED, UNREACHED
-from auditor.collect.probe.confirm import SecondLook
 from auditor.collect.probe.pacing import RoundTrip
 from auditor.collect.probe.udp.asking import plan
+from auditor.collect.probe.udp.canaries import Canaries, chosen
+from auditor.collect.probe.udp.confirm import second_look
 from auditor.collect.probe.udp.ledger import REFUSALS, Ledger
 from auditor.collect.probe.udp.rounds import CANARIES, LATE_AFTER, LATE_PORTS, Next
 from auditor.collect.probe.udp.table import PAYLOADS, WANDERERS, questions
@@ -21,14 +22,13 @@ from auditor.model.ports import Port, PortSet, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from auditor.collect.probe.confirm import SecondLook
     from auditor.collect.probe.udp.payload import Payload
     from auditor.collect.probe.udp.wire import Place
     from auditor.model.target import Target
 
 _ZERO: Final = PortSet.of(Port(Protocol.UDP, 0))
 _SAMPLED: Final = 64
-_FEW_CANARIES: Final = 4
-_LOOKS: Final = 3
 _TRICKLE_PASS: Final = 1
 """How patient the trickle is: as the second pass."""
 
@@ -86,8 +86,7 @@ class Subject:
         self._at = 0
         self._last_sent = 0.0
         self._outstanding = 0
-        self._canaries: Counter[int] = Counter()
-        self._unheard: Counter[int] = Counter()
+        self._canaries = Canaries()
         self._sent_at: dict[int, float] = {}
         self._voice: dict[int, int] = {}
         self._tries: Counter[int] = Counter()
@@ -145,8 +144,7 @@ class Subject:
         index, ledger = ask.at, self.ledger
         known = ledger.answered(index)
         if known:
-            self._canaries[index] += 1
-            self._unheard[index] += 1
+            self._canaries.sent(index)
         elif ledger.states[index] != UNREACHED:
             ledger.states[index] = SILENT
         if len(self._sent_at) < _SAMPLED and (known or ledger.tally.passes == 0 or self._trickle is not None):
@@ -209,10 +207,7 @@ class Subject:
             self._outstanding -= before == SILENT
             ledger.doubt(index, code, reason)
             return None
-        if before == SILENT:
-            self._outstanding -= 1
-        elif self._unheard.get(index, 0) > 0:
-            self._unheard[index] -= 1
+        if before == SILENT or self._canaries.hear(index):
             self._outstanding -= 1
         if code == OPEN and index not in self._voice:
             self._voice[index] = ledger.tally.passes + self._tries[index]
@@ -258,7 +253,7 @@ class Subject:
 
     def _end_pass(self, now: float) -> None:
         tally = self.ledger.tally
-        self._count_canaries()
+        self._canaries.count(self.ledger)
         self._sent_at.clear()  # whose answer came to which question cannot be told from now on (Karn)
         tally.passes += 1
         doubts = self.ledger.doubtful(self.own)
@@ -276,7 +271,7 @@ class Subject:
                 return
         match decision:
             case Next.ANOTHER:
-                self._ask(doubts, self._choose_canaries(len(doubts)))
+                self._ask(doubts, chosen(self.ledger, len(doubts)))
             case Next.LATE:
                 self._ask(doubts[:LATE_PORTS], at=self._began + LATE_AFTER)
             case Next.LIMITED:
@@ -304,47 +299,14 @@ class Subject:
             self._work, self._held_back = array("H"), self._work
             self.due = at
 
-    def _choose_canaries(self, doubts: int) -> list[int]:
-        """Ports that are known to be refused, again and again if they are few, and some that are open."""
-        ledger = self.ledger
-        wanted = min(CANARIES, max(_FEW_CANARIES, doubts))
-        refused = ledger.with_code(CLOSED, REFUSED)[:wanted]
-        chosen = [*ledger.with_code(OPEN)[: CANARIES // 2], *(refused * wanted)[:wanted]]
-        chosen.sort(key=lambda index: index * 40503 & 0xFFFF)
-        return chosen
-
-    def _count_canaries(self) -> None:
-        tally = self.ledger.tally
-        for index, asked in self._canaries.items():
-            if self.ledger.states[index] == OPEN:
-                tally.open_canaries += asked
-                tally.lost_opens += self._unheard[index]
-            else:
-                tally.refusal_canaries += asked
-                tally.lost_refusals += self._unheard[index]
-        self._canaries.clear()
-        self._unheard.clear()
-
     # -- the second look -----------------------------------------------------------------------------------------
 
     def _look_again(self, now: float) -> None:
-        """All that can be learned is: what would change the verdict is asked once more, from other sockets.
-
-        An answer over UDP is something that a service made up for the question. Services limit how often they answer
-        one asker, so silence takes nothing back; that nobody listens does.
-        """
+        """All that can be learned is: what would change the verdict is asked once more, from other sockets."""
         self.finished = True
-        if not self.alive:
-            return
-        ledger, surprises = self.ledger, self.target.surprises
-        opens = ledger.ports_with(OPEN) & surprises.open
-        shut = PortSet() if self.limited else ledger.ports_with(SILENT)
-        for code in (CLOSED, REFUSED, FOREIGN, UNREACHED):
-            shut |= ledger.ports_with(code)
-        wanted = {port.number: ledger.states[self._index(port.number)] for port in shut & surprises.shut}
-        if opens or wanted:
-            answered = PortSet.numbers(port.number for port in opens)
-            self.second_look = SecondLook(answered, PortSet(), wanted, loss=1.0, looks=_LOOKS)
+        if self.alive:
+            self.second_look = second_look(self.ledger, self.target.surprises, limited=self.limited)
+        if self.second_look is not None:
             self._ask_again(self.second_look, now)
 
     def _ask_again(self, look: SecondLook, at: float) -> None:
@@ -389,7 +351,7 @@ class Subject:
         self._sent_at.clear()
         self._tries.update(group)
         self._outstanding = 0
-        self._unheard.clear()
+        self._canaries.expect_none()
         self._at = 0
         self._work = array("H", group)
         self.due = None if group else trickle.due
