@@ -8,18 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from auditor.collect.declared.firewall.conditions import (
-    AnyOf,
-    AtRest,
-    Condition,
-    Enters,
-    Fixed,
-    Goes,
-    Original,
-    State,
-    Unsure,
-    Within,
-)
+from auditor.collect.declared.firewall.circumstances import AtRest, Fixed, Goes, State, Unsure
+from auditor.collect.declared.firewall.conditions import AnyOf, Condition, Enters, Original, Within
 from auditor.collect.declared.firewall.packets import IPV4, IPV6, SOURCE_PORTS, Lead
 from auditor.collect.declared.firewall.rules import Act
 from auditor.files.iana import registered

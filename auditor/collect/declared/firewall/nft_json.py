@@ -10,7 +10,8 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from auditor.collect.declared.firewall.account import observations
-from auditor.collect.declared.firewall.conditions import AnyOf, AtRest, Condition, Unsure
+from auditor.collect.declared.firewall.circumstances import AtRest, Unsure
+from auditor.collect.declared.firewall.conditions import AnyOf, Condition
 from auditor.collect.declared.firewall.iptables_words import PASSING, address_range
 from auditor.collect.declared.firewall.nft_text_of import text_of
 from auditor.collect.declared.firewall.nft_words import Reader, Undecided

@@ -8,18 +8,8 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from auditor.collect.declared.firewall.conditions import (
-    AnyOf,
-    AtRest,
-    Condition,
-    Enters,
-    Fixed,
-    Goes,
-    Original,
-    State,
-    Unsure,
-    Within,
-)
+from auditor.collect.declared.firewall.circumstances import AtRest, Fixed, Goes, State, Unsure
+from auditor.collect.declared.firewall.conditions import AnyOf, Condition, Enters, Original, Within
 from auditor.collect.declared.firewall.iptables_words import PROTOCOLS, address_range, port_numbers
 from auditor.collect.declared.firewall.packets import ADDRESSES, IPV4, IPV6, PORTS
 from auditor.model.network import NOWHERE, NetworkSet, parse_address

@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from auditor.collect.declared.firewall.account import observation
-from auditor.collect.declared.firewall.conditions import Condition, Enters, Fixed, Unsure, Within
+from auditor.collect.declared.firewall.circumstances import Fixed, Unsure
+from auditor.collect.declared.firewall.conditions import Condition, Enters, Within
 from auditor.collect.declared.firewall.iptables_words import networks, port_numbers
 from auditor.collect.declared.firewall.packets import IPV4, IPV6
 from auditor.collect.declared.firewall.rules import Act, Chain, Rule, Rules, Table
