@@ -21,28 +21,49 @@ if TYPE_CHECKING:
 
 MOST = 10
 """How many annotations of a level a step shows."""
+_ROOM = 200
+"""Columns for the items of one reason."""
+
+_Pins = dict[str | None, dict[str, str]]
 
 
-def render(audit: Audit, options: ReportOptions) -> bytes:  # noqa: ARG001 - every format has this signature
+def render(audit: Audit, options: ReportOptions) -> bytes:
     """Write workflow commands in UTF-8: ``error`` for violations, ``warning`` for gaps, ``notice`` for notes.
 
-    The last line is a notice with the verdict and all counts, and how many findings have no annotation. What an
-    exception lifts has none.
+    The last line is a notice with the verdict and all counts, and how many findings have no annotation; the one before
+    has what was not assessed, if anything. What an exception lifts has none. Findings of a pack, and of other files
+    outside the repository, stand on the line of their host, or the first of the policy.
     """
+    pins = _pins(audit, options)
     violations = [found for found in audit.findings if found.status is Status.VIOLATION]
     notes = [found for found in audit.findings if found.status is Status.NOTE]
+    not_assessed = list(_not_assessed(audit))
     lines = [
-        *_finding_lines("error", violations[:MOST]),
-        *(_gap_line(gap) for gap in audit.unverified[:MOST]),
-        *_finding_lines("notice", notes[: MOST - 1]),
+        *_finding_lines("error", violations[:MOST], pins),
+        *(_gap_line(gap, pins) for gap in audit.unverified[:MOST]),
+        *_finding_lines("notice", notes[: MOST - 1 - len(not_assessed)], pins),
     ]
     hidden = len(violations) + len(audit.unverified) + len(notes) - len(lines)
-    return "".join(f"{line}\n" for line in (*lines, _last_line(audit, hidden))).encode()
+    return "".join(f"{line}\n" for line in (*lines, *not_assessed, _last_line(audit, hidden))).encode()
 
 
-def _finding_lines(level: str, findings: list[Finding]) -> Iterator[str]:
+def _pins(audit: Audit, options: ReportOptions) -> _Pins:
+    """Where to show what has no line in the repository: by host, and under None for all others."""
+    anchor = options.sarif_anchor or (audit.files[0].path if audit.files else "")
+    pins: _Pins = {None: {"file": one_line(anchor), "line": "1"} if inside(anchor) else {}}
+    for row in audit.hosts:
+        if place := _place(row.location):
+            pins.setdefault(row.host, place)
+    return pins
+
+
+def _pin(of: Finding | Unverified, pins: _Pins) -> dict[str, str]:
+    return pins.get(of.host) or pins[None]
+
+
+def _finding_lines(level: str, findings: list[Finding], pins: _Pins) -> Iterator[str]:
     for finding in findings:
-        place = _place(finding.source_location) or _place(finding.policy_location)
+        place = _place(finding.source_location) or _place(finding.policy_location) or _pin(finding, pins)
         title = " ".join(one_line(part) for part in (finding.check, finding.host, finding.member) if part)
         yield _command(level, place, title, _message(finding))
 
@@ -64,11 +85,23 @@ def _message(finding: Finding) -> str:
     return "\n".join(facts)
 
 
-def _gap_line(gap: Unverified) -> str:
+def _gap_line(gap: Unverified, pins: _Pins) -> str:
     seen_from = f" from {one_line(gap.vantage)}" if gap.vantage else ""
     ports = f", {wording.ports(gap.ports, 200)}" if gap.ports else ""
     text = f"{wording.subject(gap)}{seen_from}{ports}: {one_line(gap.reason)}"
-    return _command("warning", _place(gap.policy_location), f"unverified {wording.subject(gap)}", text)
+    place = _place(gap.policy_location) or _pin(gap, pins)
+    return _command("warning", place, f"unverified {wording.subject(gap)}", text)
+
+
+def _not_assessed(audit: Audit) -> Iterator[str]:
+    """One notice for all: these say what nobody asked the evidence for, and the runner shows few of a level."""
+    told = wording.not_assessed(audit, _ROOM)
+    if len(told) > MOST:
+        told = [*told[: MOST - 1], f"and {len(told) - MOST + 1:,} more reasons, all are in the reports"]
+    if told:
+        yield _command(
+            "notice", {}, f"not assessed: {wording.plural(len(audit.not_assessed), 'item')}", "\n".join(told)
+        )
 
 
 def _last_line(audit: Audit, hidden: int) -> str:

@@ -29,13 +29,16 @@ _SEVERITIES = {
     Severity.CRITICAL: "blocker",
 }
 _SEPARATOR = "\x1f"
+_ROOM = 200
+"""Columns for what is listed in one entry."""
 
 
 def render(audit: Audit, options: ReportOptions) -> bytes:
-    """Write a Code Quality report: violations and notes in the order of the audit, then what is unverified.
+    """Write a Code Quality report: violations and notes in the order of the audit, what is unverified, not assessed.
 
     What an exception lifts is left out, as GitLab would show it as open. ``[]`` says that all is well: a gap in the
-    evidence is an entry too. One entry that GitLab does not take would drop all others.
+    evidence is an entry too, and so is each reason why something was not assessed, unless there is no file inside the
+    repository to pin it to. One entry that GitLab does not take would drop all others.
 
     :raises ReportError: a finding points outside the repository, the policy lies outside, and no anchor is given.
     """
@@ -44,6 +47,7 @@ def render(audit: Audit, options: ReportOptions) -> bytes:
     entries = [
         *(_finding(finding, anchor) for finding in shown),
         *_gaps(audit, anchor),
+        *_not_assessed(audit, anchor),
     ]
     return json_document(entries, depth=1)
 
@@ -82,6 +86,21 @@ def _gap(gap: Unverified, audit: Audit, anchor: str, identity: tuple[str, ...]) 
         "severity": "major" if audit.unverified_fails else "info",
         "location": _location(None, gap.policy_location, anchor),
     }
+
+
+def _not_assessed(audit: Audit, anchor: str) -> Iterator[dict[str, Any]]:
+    """Yield an entry for each reason. It is no part of the exit code, so it must not be what fails the report."""
+    if not inside(anchor):
+        return
+    for told in dict.fromkeys(wording.not_assessed(audit, _ROOM)):
+        identity = ("not assessed", one_line(audit.policy), told)
+        yield {
+            "description": f"not assessed: {told}",
+            "check_name": "not-assessed",
+            "fingerprint": sha256(_SEPARATOR.join(identity).encode()).hexdigest(),
+            "severity": "info",
+            "location": {"path": one_line(normpath(anchor)), "lines": {"begin": 1}},
+        }
 
 
 def _location(source: Location | None, policy: Location, anchor: str) -> dict[str, Any]:

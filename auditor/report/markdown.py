@@ -18,7 +18,7 @@ from auditor.report.remedies import remedies
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from auditor.model.findings import Audit, Finding, HostResult, Unverified
+    from auditor.model.findings import Audit, Finding, HostResult, Look, Unverified
     from auditor.report.options import ReportOptions
 
 BUDGET = 60_000
@@ -122,6 +122,11 @@ def _sections(audit: Audit) -> Iterator[_Section]:
         rows=[(markdown(item.what), markdown(item.reason)) for item in audit.not_assessed],
     )
     yield _Section(
+        title="Looks",
+        columns=("look", "ended", "what had changed"),
+        rows=[_look(number, look) for number, look in enumerate(audit.looks, 1)],
+    )
+    yield _Section(
         title="Hosts",
         columns=("host", "address", "from", "verdict", "open"),
         rows=[_host(host) for host in audit.hosts],
@@ -186,6 +191,10 @@ def _excepted(finding: Finding) -> tuple[str, ...]:
     lifted = markdown(wording.lifted(finding.exception)) if finding.exception else ""
     port = markdown_code(str(finding.port)) if finding.port else _ports(finding)
     return (markdown(wording.subject(finding)), port, markdown(finding.check), lifted)
+
+
+def _look(number: int, look: Look) -> tuple[str, ...]:
+    return (str(number), wording.moment(look.finished), "<br>".join(map(markdown, look.changes)) or "-")
 
 
 def _host(host: HostResult) -> tuple[str, ...]:

@@ -112,13 +112,9 @@ def _gap(about: tuple[str, str | None], names: list[str], room: int | None) -> s
 def _not_assessed(audit: Audit, options: ReportOptions, style: Style) -> Iterator[str]:
     if not audit.not_assessed:
         return
-    reasons: dict[str, list[str]] = {}
-    for item in audit.not_assessed:
-        reasons.setdefault(item.reason, []).append(one_line(item.what))
     yield style.bold("not assessed") + ", as the evidence given does not speak of it; no part of the exit code"
     room = None if options.verbose else options.width - 12
-    lines = (f"{one_line(reason)}: {wording.listed(whats, 'item', room)}" for reason, whats in reasons.items())
-    yield from _capped(list(lines), options, "  ")
+    yield from _capped(wording.not_assessed(audit, room), options, "  ")
 
 
 def _capped(lines: list[str], options: ReportOptions, indent: str) -> Iterator[str]:

@@ -210,6 +210,14 @@ def evidence(used: EvidenceUsed, base: str = "") -> str:
     return f"{text}, INCOMPLETE: {one_line(completion.reason or 'it has no end')}"
 
 
+def not_assessed(audit: Audit, width: int | None) -> list[str]:
+    """Say by reason what was not assessed, each in ``width`` columns: ``no evidence from there: vantage office``."""
+    reasons: dict[str, list[str]] = {}
+    for item in audit.not_assessed:
+        reasons.setdefault(item.reason, []).append(one_line(item.what))
+    return [f"{one_line(reason)}: {listed(whats, 'item', width)}" for reason, whats in reasons.items()]
+
+
 def several_vantages(audit: Audit) -> bool:
     """Whether the audit speaks of more than one place to look from, so that each subject must name its own."""
     subjects: Iterable[Finding | HostResult | Unverified] = (*audit.hosts, *audit.findings, *audit.unverified)

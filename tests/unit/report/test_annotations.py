@@ -5,13 +5,14 @@ import io
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 
 from auditor.errors import ReportError
-from auditor.model.findings import Status, Unverified
+from auditor.model.findings import Look, NotAssessed, Status, Unverified
 from auditor.model.policy import Severity
 from auditor.report.registry import FORMATS, ReportOptions
 from tests.unit.report import audits
@@ -54,9 +55,59 @@ def test_an_annotation_stands_on_the_line_that_opens_the_port():
     assert line.endswith("%0Apolicy: exposure.yaml:20:26")
 
 
-def test_an_annotation_of_what_lies_outside_the_repository_has_no_file():
-    far = audits.finding(policy_location=audits.location(file="/etc/far.yaml"))
-    assert render("github", audits.audit_of([far])).startswith("::error title=unexpected-open web-1::")
+@pytest.mark.parametrize("file", ["/etc/far.yaml", "pack:never-public"])
+def test_an_annotation_of_what_lies_outside_the_repository_stands_on_the_line_of_its_host(file):
+    far = audits.finding(policy_location=audits.location(file=file))
+    at_host = "file=exposure.yaml,line=12,col=3,endColumn=8"
+    written = render("github", audits.audit_of([far], [gap(policy_location=far.policy_location)], [audits.host()]))
+    assert written.startswith(f"::error {at_host},title=unexpected-open web-1::")
+    assert f"%0Apolicy: {file}:12:3" in written
+    assert f"::warning {at_host},title=unverified web-1::" in written
+
+
+def test_an_annotation_of_an_unknown_host_stands_on_the_policy_or_the_file_that_is_named():
+    far = audits.audit_of([audits.finding("stray", policy_location=audits.location(file="/etc/far.yaml"))])
+    assert render("github", far).startswith("::error file=exposure.yaml,line=1,title=unexpected-open stray::")
+    assert render("github", far, sarif_anchor="a.md").startswith("::error file=a.md,line=1,title=")
+    assert render("github", replace(far, files=())).startswith("::error title=unexpected-open stray::")
+
+
+def test_github_tells_in_one_notice_what_was_not_assessed():
+    items = tuple(NotAssessed(what=f"vantage v{n}", reason=f"why {n % 2}") for n in range(4))
+    lines = render("github", audits.audit_of(many(20, status=Status.NOTE), not_assessed=items)).splitlines()
+    assert len([line for line in lines if line.startswith("::notice")]) == 10
+    assert lines[-2] == (
+        "::notice title=not assessed%3A 4 items::why 0: vantage v0, vantage v2%0Awhy 1: vantage v1, vantage v3"
+    )
+    assert "12 more findings without an annotation" in lines[-1]
+
+
+def test_github_bounds_what_it_tells_of_what_was_not_assessed():
+    items = tuple(NotAssessed(what="x" * 90, reason=f"why {number}") for number in range(500))
+    notice, _ = render("github", audits.audit_of(not_assessed=items)).splitlines()
+    assert notice.endswith("%0Aand 491 more reasons, all are in the reports")
+
+
+def test_code_quality_has_an_entry_for_each_reason_why_something_was_not_assessed():
+    items = tuple(NotAssessed(what=f"vantage v{n}", reason=f"why {n % 2}") for n in range(4))
+    audit = audits.audit_of(not_assessed=items)
+    first, second = json.loads(render("gitlab", audit))
+    assert first["description"] == "not assessed: why 0: vantage v0, vantage v2"
+    assert (first["check_name"], first["severity"]) == ("not-assessed", "info")
+    assert first["location"] == {"path": "exposure.yaml", "lines": {"begin": 1}}
+    assert first["fingerprint"] != second["fingerprint"]
+    assert json.loads(render("gitlab", replace(audit, files=()))) == []
+
+
+def test_markdown_tells_the_looks_and_what_had_changed():
+    looks = (
+        Look(finished=audits.WHEN),
+        Look(finished=audits.WHEN + timedelta(seconds=5), changes=("443/tcp of web-1 opened", "a|b")),
+    )
+    written = render("markdown", audits.audit_of(hosts=[audits.host()], looks=looks))
+    assert "<summary>Looks (2)</summary>" in written
+    assert "| 1 | 2026-11-22 21:04:05 UTC | - |" in written
+    assert "| 2 | 2026-11-22 21:04:10 UTC | 443/tcp of web\\-1 opened<br>a&#124;b |" in written
 
 
 def test_a_clean_audit_is_one_notice():
