@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 import typer
 
@@ -100,7 +100,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = int(app(args=arguments, standalone_mode=False) or 0)
     except typer.TyperException as error:
-        return _misused(error.format_message())
+        return _misused(error.format_message(), getattr(error, "ctx", None))
     except AuditorError as error:
         return _failed(error)
     except (KeyboardInterrupt, typer.Abort):
@@ -119,11 +119,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _misused(message: str) -> int:
+def _misused(message: str, context: typer.Context | None) -> int:
     if message.startswith("Usage:"):  # no command at all: typer hands over the help
         typer.echo(message, err=True)
         return ExitCode.USAGE
-    return _failed(UsageError(f"{' '.join(message.split()).rstrip('.')}; see 'auditor --help'"))
+    return _failed(UsageError(f"{' '.join(message.split()).rstrip('.')}; see '{_command(context)} --help'"))
+
+
+def _command(context: typer.Context | None) -> str:
+    """``auditor scan``: the names of the commands, however the program itself was called."""
+    names: list[str] = []
+    while context is not None and context.parent is not None:
+        names.insert(0, context.info_name or "")
+        context = cast("typer.Context", context.parent)
+    return " ".join(("auditor", *filter(None, names)))
 
 
 def _failed(error: AuditorError) -> int:

@@ -40,6 +40,7 @@ def validate(
 
 
 def _validate(policy: str, today: date) -> None:
+    from auditor.findings.services import doubtful_names
     from auditor.policy.load import load_policy
     from auditor.report.escape import terminal
 
@@ -50,6 +51,8 @@ def _validate(policy: str, today: date) -> None:
         f"{_count(len(loaded.exceptions), 'exception')}, {_count(len(loaded.files), 'file')}"
     )
     typer.echo(f"{terminal(policy)}: valid: {counted}")
+    for doubt in doubtful_names(loaded):
+        typer.echo(f"warning: {terminal(doubt)}", err=True)
     if expired:
         typer.echo(f"note: expired, and excusing nothing: {terminal(', '.join(expired))}", err=True)
 

@@ -10,7 +10,10 @@ from auditor.cli import options as given
 
 
 def report(
-    audit: Annotated[str, typer.Argument(metavar="AUDIT.json", help="An audit that `check -o json=FILE` wrote.")],
+    audit: Annotated[
+        str,
+        typer.Argument(metavar="AUDIT.json", help="An audit that `check -o json=FILE` wrote; - for standard input."),
+    ],
     output: given.Reports = None,
     sarif_anchor: given.SarifAnchor = None,
     sarif_category: given.SarifCategory = None,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from auditor.findings.catalogue import TOO_WIDE, UNEXPECTED_PROCESS, UNEXPECTED_SERVICE
 from auditor.findings.making import plain
-from auditor.findings.services import satisfies, spoken
+from auditor.findings.services import is_tls, satisfies, spoken, wants_any_tls
 from auditor.model.expectation import Effect
 from auditor.model.network import LOOPBACK, NetworkSet, parse_address
 from auditor.model.policy import LOCAL
@@ -172,6 +172,8 @@ def _answer(at: AtAddress, port: Port, wanted: str) -> tuple[Says, str]:
             continue
         seen = spoken(service.service, tls=service.tls)
         if seen is None:
+            if wants_any_tls(wanted) and is_tls(service.service, tls=service.tls):
+                found = Says.HOLDS
             continue
         if not satisfies(wanted, seen):
             return Says.FAILS, f"{seen.protocol} over TLS" if seen.tls else seen.protocol

@@ -76,6 +76,7 @@ def check(request: Request, observer: Observer) -> Audit:
     """
     from auditor.files.spare import spare
     from auditor.findings.baseline import held_against
+    from auditor.findings.services import doubtful_names
     from auditor.report.audit_file import read_audit
 
     started = request.clock()
@@ -85,6 +86,9 @@ def check(request: Request, observer: Observer) -> Audit:
     hosts = chosen(loaded.policy, request.only)
     laid_out = chosen(loaded.policy, request.matrix, option="--matrix") if request.matrix else ()
     known = read_audit(request.baseline) if request.baseline else None
+
+    for doubt in doubtful_names(loaded.policy):
+        observer.say(f"warning: {doubt}")
 
     def look() -> Audit:
         evidence = collect(request, loaded, observer)

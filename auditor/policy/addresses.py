@@ -128,9 +128,10 @@ def _punycode(name: str) -> str | None:
     if len(name) > _LONGEST_NAME:
         return None
     try:
-        return name.encode("idna").decode("ascii")
+        meant = name.encode("idna").decode("ascii")
     except UnicodeError:
         return None
+    return meant if all(_LABEL.fullmatch(label) for label in meant.split(".")) else None
 
 
 def _unzoned(address: Address) -> Address:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from auditor.errors import EvidenceError
+from auditor.model.location import STDIN
 
 if TYPE_CHECKING:
     from auditor.model.findings import Audit
@@ -22,7 +23,7 @@ class SavedAudit(NamedTuple):
 
 
 def read_audit(name: str) -> SavedAudit:
-    """Read an audit that ``-o json=FILE`` wrote.
+    """Read an audit that ``-o json=FILE`` wrote; ``-`` is standard input.
 
     :raises EvidenceError: it cannot be read, is too large, or is no audit; with the place of the value that is wrong.
     """
@@ -30,11 +31,12 @@ def read_audit(name: str) -> SavedAudit:
 
     from auditor.report.json_load import load
 
+    shown = STDIN if name == "-" else name
     try:
-        with Path(name).open("rb") as file:
+        with open(0, "rb", closefd=False) if name == "-" else Path(name).open("rb") as file:
             data = file.read(_LARGEST + 1)
     except (OSError, ValueError) as error:
-        raise EvidenceError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from error
+        raise EvidenceError(f"cannot read {shown}: {getattr(error, 'strerror', None) or error}") from error
     if len(data) > _LARGEST:
-        raise EvidenceError(f"{name}: larger than {_LARGEST:,} bytes: not an audit")
-    return SavedAudit(load(data, name), sha256(data).hexdigest())
+        raise EvidenceError(f"{shown}: larger than {_LARGEST:,} bytes: not an audit")
+    return SavedAudit(load(data, shown), sha256(data).hexdigest())

@@ -1,8 +1,24 @@
+import re
+from pathlib import Path
+
 import pytest
 
-from auditor.findings.services import satisfies, spoken
+from auditor.collect.identify import registry
+from auditor.findings.services import RECOGNISED, doubtful_names, satisfies, spoken
 from auditor.model.findings import Verdict
-from tests.unit.findings.worlds import audit, checks, days_ago, only, probe, reasons, seen, service, socket, table
+from tests.unit.findings.worlds import (
+    audit,
+    checks,
+    days_ago,
+    only,
+    policy_of,
+    probe,
+    reasons,
+    seen,
+    service,
+    socket,
+    table,
+)
 
 
 def policy(*items):
@@ -192,3 +208,47 @@ def test_who_listened_long_ago_does_not_say_who_listens_now():
     assert result.verdict is Verdict.UNVERIFIED
     assert audit(policy(PROCESS), old, at22()).verdict is not Verdict.VIOLATIONS
     assert audit(policy(PROCESS), old).verdict is Verdict.UNVERIFIED
+
+
+@pytest.mark.parametrize(
+    ("name", "tls", "verdict"),
+    [
+        ("http", True, Verdict.CONFORMS),
+        ("tls", True, Verdict.CONFORMS),
+        ("ssl/unknown", False, Verdict.CONFORMS),
+        ("https", False, Verdict.CONFORMS),
+        ("http", False, Verdict.VIOLATIONS),
+        ("unknown", False, Verdict.UNVERIFIED),
+    ],
+)
+@pytest.mark.parametrize("wanted", ["tls", "ssl", "TLS"])
+def test_tls_is_satisfied_by_whatever_is_inside_tls_and_by_nothing_else(wanted, name, tls, verdict):
+    result = audit(policy(f"{{port: 22, service: {wanted}}}"), at22(service("22", name, tls=tls)))
+    assert result.verdict is verdict
+
+
+def test_a_name_inside_tls_that_nobody_identified_does_not_satisfy_a_protocol():
+    result = audit(policy("{port: 22, service: https}"), at22(service("22", "tls", tls=True)))
+    assert reasons(result) == ["the service was not identified"]
+
+
+@pytest.mark.parametrize("name", sorted({*RECOGNISED, "tls", "https", "tls/redis", "openssh", "domain", "ipp"}))
+def test_known_names_of_services_are_not_warned_of(name):
+    assert not list(doubtful_names(policy_of(policy(f"{{port: 22, service: {name}}}"))))
+
+
+@pytest.mark.parametrize(("slip", "meant"), [("htpp", "did you mean 'http'?"), ("foobar", "recognised are amqp, ")])
+def test_a_slip_in_the_name_of_a_service_is_warned_of_with_its_line(slip, meant):
+    (doubt,) = doubtful_names(policy_of(policy(f"{{port: 22, service: {slip}}}")))
+    assert f"no service is known by the name '{slip}'" in doubt
+    assert re.match(r"\S+:\d+: ", doubt)
+    assert meant in doubt
+
+
+def test_whatever_the_auditor_recognises_is_a_name_that_policies_may_use():
+    families = Path(registry.__file__).parent / "families"
+    named = {
+        name for file in families.glob("*.py") for name in re.findall(r'service="([^"]+)"', file.read_text("utf-8"))
+    }
+    assert len(named) > 20
+    assert named <= RECOGNISED
