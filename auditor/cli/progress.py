@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _LEAST_BAR, _MOST_BAR = 8, 40
 """Columns of the bar itself."""
+_AGAIN = "asking again"
+"""What is said where every port has been asked as often as is usual, and some have to be asked once more."""
 _PAUSE = 30.0
 """Seconds between two lines where there is no terminal."""
 
@@ -36,6 +38,8 @@ class Watcher:
         self._done = 0
         self._clock = clock
         self._begun = self._told = clock()
+        self._full: float | None = None
+        """Since when everything has been asked as often as is usual."""
 
     def __enter__(self) -> Self:
         """Nothing is drawn before the first progress."""
@@ -88,13 +92,30 @@ class Watcher:
         if done < self._done:  # it looks again
             self._begun = now
         self._done = done
-        if now - self._told < _PAUSE or done >= total:
+        if done < total:
+            self._full = None
+        elif self._full is None:  # most likely it is the end
+            self._full = now
+        if now - self._told < _PAUSE or (self._full is not None and now - self._full < _PAUSE):
             return
         self._told = now
         took = now - self._begun
         found = f"{opened:,} {'open' if self._of == 'ports' else 'sockets'}"
-        left = f", about {timedelta(seconds=round((total - done) * took / done))} left" if done and took else ""
+        left = ""
+        if self._full is not None:
+            left = f", {_AGAIN}" if self._of == "ports" else ""
+        elif done and took:
+            left = f", {_word(done, total, self._of)} {timedelta(seconds=round((total - done) * took / done))} left"
         self.say(f"after {timedelta(seconds=round(took))}: {done:,} of {total:,} {self._of}, {found}{left}")
+
+
+def _word(done: int, total: int, of: str) -> str:
+    """Say how sure the time left is.
+
+    A silent port is half done when it was asked once, so that from the half on the first pass may be over; how many
+    more come depends on how much gets lost.
+    """
+    return "at least" if of == "ports" and 2 * done >= total else "about"
 
 
 def progress_line(task: Task, of: str, width: int, *, ascii_only: bool) -> str:
@@ -111,7 +132,7 @@ def progress_line(task: Task, of: str, width: int, *, ascii_only: bool) -> str:
         "percent": f"{100 * done // total if total else 0}%",
         "count": f"{done:,}/{total:,} {of}",
         "rate": f"{speed:,.0f} {of}/s" if speed and speed >= 1 else "",
-        "left": f"{timedelta(seconds=int(left))} left" if left is not None and done < total else "",
+        "left": _left(done, total, of, left),
         "opened": f"{task.fields['opened']:,} {'open' if of == 'ports' else 'sockets'}",
     }
     for spared in (None, "rate", "count", "what", "left", "percent"):
@@ -122,6 +143,15 @@ def progress_line(task: Task, of: str, width: int, *, ascii_only: bool) -> str:
         if room >= (_LEAST_BAR if spared is None else -2):
             break
     return "  ".join(filter(None, parts.values()))[:width]
+
+
+def _left(done: int, total: int, of: str, left: float | None) -> str:
+    if total and done >= total:
+        return _AGAIN if of == "ports" else ""
+    if left is None:
+        return ""
+    word = _word(done, total, of)
+    return f"{'' if word == 'about' else f'{word} '}{timedelta(seconds=int(left))} left"
 
 
 def _bar(done: int, total: int, width: int, *, ascii_only: bool) -> str:

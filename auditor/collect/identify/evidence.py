@@ -6,6 +6,7 @@ import resource
 import socket
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from auditor.collect.identify.answer import Peer
@@ -72,6 +73,7 @@ class Identified:
         self._held: dict[int, Observation] = {}
         self._told: set[int] = set()
         self._ended = False
+        self._stopped: datetime | None = None
 
     @property
     def origin(self) -> Origin:
@@ -80,8 +82,10 @@ class Identified:
 
     @property
     def completion(self) -> Completion:
-        """As the evidence has it, once everything was passed on."""
+        """As the evidence has it, once everything was passed on; it ends when the last port has said what it is."""
         end = self._evidence.completion
+        if self._stopped is not None and end.finished is not None:
+            end = replace(end, finished=max(end.finished, self._stopped))
         return end if self._ended or not end.complete else replace(end, complete=False, reason=INTERRUPTED)
 
     def __iter__(self) -> Iterator[Observation]:
@@ -116,6 +120,12 @@ class Identified:
         """Ask all ports of the observations that are held, and pass each on when its last one is done."""
         if not asks:
             return
+        try:
+            yield from self._spoken_to(asks)
+        finally:
+            self._stopped = datetime.now(UTC)
+
+    def _spoken_to(self, asks: dict[int, PortSet]) -> Iterator[Observation]:
         count = sum(map(len, asks.values()))
         self._observer.say(f"asking {count} open {'port' if count == 1 else 'ports'} what answers there")
         found: dict[int, list[ServiceSeen]] = {index: [] for index in asks}

@@ -58,6 +58,15 @@ def test_hosts_asked_over_ssh_count_sockets():
     assert line.endswith("30%  3/10 hosts  0:00:14 left  120 sockets")
 
 
+@pytest.mark.parametrize(
+    ("done", "said"),
+    [(49, "  0:00:09 left"), (50, "  at least 0:00:09 left"), (99, "  at least 0:00:09 left"), (100, "  asking again")],
+)
+def test_the_bar_says_when_the_time_left_is_a_lower_bound(done, said):
+    line = progress_line(task(done, 100, 5, 10.0, 9.0), "ports", 119, ascii_only=True)
+    assert line.endswith(f"{said}  5 open")
+
+
 class Stream:
     closed = False
 

@@ -66,3 +66,14 @@ def test_quiet_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     watcher.progress(1, 20, 0)
     watcher.say("hello")
     assert told.getvalue() == ""
+
+
+def test_once_the_first_pass_may_be_over_the_time_left_is_a_lower_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    watcher, clock, told = watch(monkeypatch)
+    for clock.now, done in ((40.0, 40), (80.0, 50), (120.0, 100), (160.0, 100), (170.0, 100)):
+        watcher.progress(done, 100, 1)
+    assert told.getvalue().splitlines() == [
+        "after 0:00:40: 40 of 100 ports, 1 open, about 0:01:00 left",
+        "after 0:01:20: 50 of 100 ports, 1 open, at least 0:01:20 left",
+        "after 0:02:40: 100 of 100 ports, 1 open, asking again",
+    ]
