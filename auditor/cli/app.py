@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # The reader went away (`| head`): what it did not read is lost by its own choice, but not the verdict's pipe.
         code = ExitCode.FAILED
     except OSError as error:
-        code = _failed(output_failure(error))
+        code = _failed(output_failure(error), _words(arguments))
     except Exception:  # noqa: BLE001 - a bug shows itself, but Python's exit code for it is that of a verdict
         sys.excepthook(*sys.exc_info())
         code = ExitCode.FAILED
@@ -100,9 +100,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = int(app(args=arguments, standalone_mode=False) or 0)
     except typer.TyperException as error:
-        return _misused(error.format_message(), getattr(error, "ctx", None))
+        return _misused(error.format_message(), getattr(error, "ctx", None), _words(arguments))
     except AuditorError as error:
-        return _failed(error)
+        return _failed(error, _words(arguments))
     except (KeyboardInterrupt, typer.Abort):
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
@@ -113,17 +113,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
         raise
     except OSError as error:
         reason = error.strerror or str(error)
-        return _failed(AuditorError(f"{error.filename}: {reason}" if error.filename else reason))
+        told = AuditorError(f"{error.filename}: {reason}" if error.filename else reason)
+        return _failed(told, _words(arguments))
     if code == ExitCode.INTERRUPTED:  # typer, too, makes this code of a KeyboardInterrupt
         typer.echo("interrupted", err=True)
     return code
 
 
-def _misused(message: str, context: typer.Context | None) -> int:
+def _misused(message: str, context: typer.Context | None, arguments: Sequence[str]) -> int:
     if message.startswith("Usage:"):  # no command at all: typer hands over the help
         typer.echo(message, err=True)
         return ExitCode.USAGE
-    return _failed(UsageError(f"{' '.join(message.split()).rstrip('.')}; see '{_command(context)} --help'"))
+    told = UsageError(f"{' '.join(message.split()).rstrip('.')}; see '{_command(context)} --help'")
+    return _failed(told, arguments)
 
 
 def _command(context: typer.Context | None) -> str:
@@ -135,7 +137,12 @@ def _command(context: typer.Context | None) -> str:
     return " ".join(("auditor", *filter(None, names)))
 
 
-def _failed(error: AuditorError) -> int:
+def _words(arguments: Sequence[str] | None) -> Sequence[str]:
+    return sys.argv[1:] if arguments is None else arguments
+
+
+def _failed(error: AuditorError, arguments: Sequence[str]) -> int:
+    from auditor.cli.github import announce_failure
     from auditor.report.escape import terminal
 
     lines = str(error).splitlines()
@@ -144,9 +151,10 @@ def _failed(error: AuditorError) -> int:
             typer.echo(f"error: {terminal(line)}", err=True)
         if len(lines) > _MOST_PROBLEMS:
             typer.echo(f"error: and {len(lines) - _MOST_PROBLEMS:,} more problems like these", err=True)
-        reminder = environment.reminder() if type(error) is UsageError else None
+        reminder = environment.reminder(error)
         if reminder:
             typer.echo(reminder, err=True)
+        announce_failure(error, arguments)
     return error.exit_code
 
 

@@ -34,10 +34,18 @@ def drift(
 
     ports = given.asked(asked)
     found = compared(open_evidence(old, asked=ports), open_evidence(new, asked=ports))
+    if _is_backwards(found):
+        typer.echo("warning: OLD was taken after NEW: what opened and what shut change places", err=True)
     typer.echo(_json(found) if output is given.Shape.JSON else "\n".join(_text(found)))
     if found.has_drift:
         return ExitCode.VIOLATIONS
     return ExitCode.UNVERIFIED if found.has_doubt else ExitCode.CONFORMS
+
+
+def _is_backwards(found: Drift) -> bool:
+    """Whether both say when they were taken, and the one that is called the earlier one is the later one."""
+    before, now = found.before.origin.started, found.now.origin.started
+    return before is not None and now is not None and before > now
 
 
 def _text(found: Drift) -> Iterator[str]:

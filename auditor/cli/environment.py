@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from auditor.errors import UsageError
+from auditor.errors import PolicyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
+
+    from auditor.errors import AuditorError
 
 PREFIX = "AUDITOR_"
 
@@ -52,10 +54,19 @@ def refuse_slips(context: typer.Context) -> None:
         typer.echo(f"warning: the environment sets {terminal(name)}, which nothing reads", err=True)
 
 
-def reminder() -> str | None:
-    """What to say beside a usage error that may come from a variable; None where none is set."""
+def reminder(error: AuditorError) -> str | None:
+    """What to say beside a usage error that may come from a variable; None where none is set, and of other errors.
+
+    A mistake in a policy comes from its file, unless a variable chose that file.
+    """
     from auditor.report.escape import terminal
 
+    if isinstance(error, PolicyError):
+        chosen = os.environ.get("AUDITOR_POLICY")
+        blamed = chosen and any(problem.location.file == chosen for problem in error.problems)
+        return "note: the environment sets AUDITOR_POLICY" if blamed else None
+    if not isinstance(error, UsageError):
+        return None
     given = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in _OF_THE_TESTS)
     return f"note: the environment sets {terminal(', '.join(given))}" if given else None
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from auditor.errors import PolicyError
+from auditor.files.paths import below, repository_root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from auditor.errors import AuditorError
     from auditor.model.findings import Audit
+    from auditor.model.location import Location
     from auditor.report.registry import Output, ReportOptions
 
 _SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -35,8 +41,37 @@ def announce(audit: Audit, asked: Sequence[Output], options: ReportOptions) -> N
         sys.stderr.flush()
     path = os.environ.get(_SUMMARY)
     if path and not any(output.path and os.path.realpath(output.path) == os.path.realpath(path) for output in asked):
-        try:
-            with Path(path).open("ab") as file:
-                file.write(markdown.render(audit, options))
-        except OSError as error:
-            sys.stderr.write(f"auditor: the summary was not written to {path}: {error.strerror or error}\n")
+        _append(path, markdown.render(audit, options))
+
+
+def announce_failure(error: AuditorError, arguments: Sequence[str]) -> None:
+    """Tell why there is no verdict, where a job of ``check`` shows its annotations: else it is in the log alone.
+
+    ``arguments`` are the words of the command line, as the error may be that nobody could make sense of them. Problems
+    of a policy stand on their lines.
+    """
+    words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    switch = next((word == "--github" for word in reversed(words) if word in {"--github", "--no-github"}), None)
+    if words[:1] != ["check"] or not is_wanted(switch) or sys.stderr is None:
+        return
+    from auditor.report import github, markdown
+
+    told = str(error).splitlines() or ["the audit could not be carried out"]
+    places = [_shown(problem.location) for problem in error.problems] if isinstance(error, PolicyError) else []
+    sys.stderr.write(github.failure(told, places).decode())
+    sys.stderr.flush()
+    if path := os.environ.get(_SUMMARY):
+        _append(path, markdown.failure(told, error.exit_code))
+
+
+def _shown(location: Location) -> Location:
+    """Name a file as annotations do: from the root of the repository on."""
+    return replace(location, file=below(repository_root(Path.cwd()), location.file))
+
+
+def _append(path: str, text: bytes) -> None:
+    try:
+        with Path(path).open("ab") as file:
+            file.write(text)
+    except OSError as error:
+        sys.stderr.write(f"auditor: the summary was not written to {path}: {error.strerror or error}\n")

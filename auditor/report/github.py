@@ -13,7 +13,7 @@ from auditor.report.escape import github_data, github_property, one_line
 from auditor.report.sarif_location import inside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from auditor.model.findings import Audit, Finding, Unverified
     from auditor.model.location import Location
@@ -23,6 +23,8 @@ MOST = 10
 """How many annotations of a level a step shows."""
 _ROOM = 200
 """Columns for the items of one reason."""
+
+_NO_VERDICT = "exposure not audited"
 
 _Pins = dict[str | None, dict[str, str]]
 
@@ -45,6 +47,19 @@ def render(audit: Audit, options: ReportOptions) -> bytes:
     ]
     hidden = len(violations) + len(audit.unverified) + len(notes) - len(lines)
     return "".join(f"{line}\n" for line in (*lines, *not_assessed, _last_line(audit, hidden))).encode()
+
+
+def failure(told: Sequence[str], places: Sequence[Location]) -> bytes:
+    """Write an ``error`` for each line that says why there is no audit, ten at most; ``places`` go with the lines."""
+    shown = list(told[:MOST] if len(told) <= MOST else told[: MOST - 1])
+    lines = [
+        _command("error", _place(places[number] if number < len(places) else None), _NO_VERDICT, one_line(line))
+        for number, line in enumerate(shown)
+    ]
+    if len(shown) < len(told):
+        more = wording.plural(len(told) - len(shown), "more problem")
+        lines.append(_command("error", {}, _NO_VERDICT, f"and {more} like these"))
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _pins(audit: Audit, options: ReportOptions) -> _Pins:

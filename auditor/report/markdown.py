@@ -44,6 +44,7 @@ class _Section:
     folded: bool = True
 
 
+_PROBLEMS = 10
 _LONGEST = 500
 """Characters of the policy's name, and of what is said of the baseline; escaped they may be ten times as many."""
 
@@ -73,6 +74,14 @@ def render(audit: Audit, options: ReportOptions) -> bytes:  # noqa: ARG001 - eve
     for number, section in enumerate(sections):
         _write(page, section, kept=_LAST_WORDS * (len(sections) - number))
     return "".join(page.parts).encode()
+
+
+def failure(told: Sequence[str], exit_code: int) -> bytes:
+    """Write Markdown in UTF-8 where there is no audit: what went wrong, ten lines of it at most."""
+    lines = [f"- {markdown(_short(line))}" for line in told[:_PROBLEMS]]
+    if len(told) > _PROBLEMS:
+        lines.append(f"- and {wording.plural(len(told) - _PROBLEMS, 'more problem')} like these")
+    return "\n".join((f"## ❌ not audited (exit code {int(exit_code)})", "", *lines, "")).encode()
 
 
 def _short(text: str) -> str:

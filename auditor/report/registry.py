@@ -72,6 +72,9 @@ def _unknown(name: str) -> str:
     from difflib import get_close_matches
 
     message = f"unknown report format '{one_line(name)}'; valid are {', '.join(FORMATS)}"
+    several = [word.strip() for word in name.split(",")]
+    if len(several) > 1 and all(word.lower() in FORMATS for word in several):
+        return f"{message}; repeat -o: {' '.join(f'-o {word}' for word in several)}"
     by_suffix = next((known.name for known in FORMATS.values() if name.lower().endswith(known.suffix)), None)
     if by_suffix:
         return f"{message}; did you mean '{by_suffix}={one_line(name)}'?"

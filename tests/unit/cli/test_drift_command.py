@@ -75,3 +75,15 @@ def test_what_cannot_be_compared_is_bad_usage(drift):
     sockets = HEAD.replace("probe", "sockets") + '{"host": "web-1", "asked": "1-65535/tcp", "sockets": []}\n' + FOOT
     assert drift(snapshot("22"), sockets)[0] == 2
     assert run(["drift", "old", "nowhere"]) == 4
+
+
+def test_two_in_the_wrong_order_are_warned_of(tmp_path, capsys):
+    for name, hour in (("old", "08"), ("new", "09")):
+        (tmp_path / name).write_text(snapshot("22").replace("T08", f"T{hour}"), encoding="utf-8")
+    old, new = str(tmp_path / "old"), str(tmp_path / "new")
+    assert run(["drift", old, new]) == 0
+    assert capsys.readouterr().err == ""
+    assert run(["drift", new, old, "-o", "json"]) == 0
+    told = capsys.readouterr()
+    assert told.err == "warning: OLD was taken after NEW: what opened and what shut change places\n"
+    assert json.loads(told.out)["auditor"] == "drift"

@@ -117,3 +117,13 @@ def test_the_page_lists_every_variable_with_its_option():
     context = typer.Context(typer.main.get_command(app))
     page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `(AUDITOR_\w+)`", page, re.MULTILINE)) == names(context)
+
+
+def test_a_policy_that_a_variable_chose_is_blamed_on_it(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("AUDITOR_POLICY", "nope.yaml")
+    assert run(["check"]) == 2
+    first, note = capsys.readouterr().err.splitlines()
+    assert "nope.yaml" in first
+    assert note == "note: the environment sets AUDITOR_POLICY"
+    assert run(["check", "other.yaml"]) == 2
+    assert "note:" not in capsys.readouterr().err

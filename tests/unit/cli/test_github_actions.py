@@ -69,3 +69,44 @@ def test_a_summary_that_cannot_be_written_changes_nothing_else(check, job, monke
 
 def test_github_can_be_asked_for_anywhere(check):
     assert "::error" in check("--github").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["check", "exposure.yaml", "missing.jsonl"], 4, "missing.jsonl"),
+        (["check", "--no-such-option"], 2, "--no-such-option"),
+        (["check", "exposure.yaml", "scan.jsonl", "-o", "sarif=nowhere/a.sarif"], 4, "nowhere/a.sarif"),
+        (["check", "exposure.yaml", "50%,a::b"], 4, "50%25,a::b"),
+    ],
+)
+def test_a_job_without_a_verdict_says_why(check, job, capsys, arguments, code, told):  # noqa: ARG001
+    assert run(arguments) == code
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "exposure not audited" in line]
+    assert line.startswith("::error title=exposure not audited::")
+    assert told in line
+    assert f"not audited (exit code {code})" in job.read_text(encoding="utf-8")
+
+
+def test_problems_of_a_policy_stand_on_their_lines_from_the_root_on(check, job, tmp_path, capsys, monkeypatch):  # noqa: ARG001
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    hosts = "".join(f"  h{number}: 192.0.2.300\n" for number in range(30))
+    (tmp_path / "sub" / "bad.yaml").write_text(f"version: 1\nhosts:\n{hosts}rules: [{{hosts: h1, allow: 80}}]\n")
+    assert run(["check", "bad.yaml", "scan.jsonl"]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("::")]
+    assert len(lines) == 10
+    assert lines[0].startswith("::error file=sub/bad.yaml,line=3,")
+    assert lines[-1] == "::error title=exposure not audited::and 21 more problems like these"
+    assert "and 20 more problems like these" in job.read_text(encoding="utf-8")
+
+
+def test_a_failure_is_no_annotation_where_nobody_wants_one(check, job, capsys):  # noqa: ARG001
+    for arguments in (
+        ["check", "exposure.yaml", "missing.jsonl", "--no-github"],
+        ["import", "missing.jsonl", "-o", "json"],
+    ):
+        assert run(arguments) == 4
+    assert "::error" not in capsys.readouterr().err
+    assert job.read_text(encoding="utf-8") == "before\n"

@@ -55,3 +55,8 @@ def test_importing_the_formats_loads_no_heavy_module():
     bare = {"LC_ALL": "C.UTF-8"}  # without what makes coverage load modules of its own
     done = subprocess.run([sys.executable, "-c", code], env=bare, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_several_formats_in_one_option_are_told_apart():
+    with pytest.raises(UsageError, match=r"repeat -o: -o text -o json$"):
+        parse_output("text,json")
