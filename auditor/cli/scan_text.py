@@ -81,7 +81,7 @@ class ScanText:
             yield self._style.bold(one_line("".join(titles) or "1 host"))
             return
         spans = [one_line(span) for span in _spans(titles)]
-        shown = listed(spans, "item", max(40, self._width - 30)) if spans else ""
+        shown = listed(spans, "range", max(40, self._width - 30)) if spans else ""
         left = f"{' and ' if shown else ''}{more:,} more" if more else ""
         heading = f"{plural(number, 'host')} alike"
         yield f"{self._style.bold(heading)}: {shown}{left}"
@@ -110,6 +110,8 @@ class ScanText:
 
 def _title(observation: Observation) -> str:
     name = observation.host if observation.host not in {None, observation.address} else None
+    if name and observation.address and "/" in name:  # a network of the command line says no more than the address
+        name = None
     return f"{name} ({observation.address})" if name and observation.address else name or observation.address or "?"
 
 
@@ -140,19 +142,25 @@ def _amounts(ports: PortSet, label: str) -> Iterator[str]:
 
 
 def _spans(titles: Sequence[str]) -> Iterator[str]:
-    """Write neighbouring addresses as ``192.0.2.1-192.0.2.14``; after them whatever is no bare address."""
-    addresses, others = [], []
+    """Write neighbouring addresses as ``192.0.2.1-192.0.2.14``, those of a name as ``dmz (192.0.2.1-192.0.2.14)``."""
+    addresses: dict[str, list[Address]] = {}
     for title in titles:
+        name, _, inside = title.removesuffix(")").rpartition(" (") if title.endswith(")") else ("", "", title)
         try:
-            addresses.append(parse_address(title))
+            addresses.setdefault(name, []).append(parse_address(inside))
         except ValueError:
-            others.append(title)
+            addresses.setdefault(title, [])
+    for name, found in addresses.items():
+        spans = ", ".join(_runs(found)) if name else ""
+        yield from (f"{name} ({spans})" if spans else name,) if name else _runs(found)
+
+
+def _runs(addresses: Sequence[Address]) -> Iterator[str]:
     ordered = sorted(addresses, key=lambda address: (address.version, int(address)))
     breaks = [at for at, (one, two) in enumerate(pairwise(ordered), 1) if not _neighbours(one, two)]
     for start, stop in pairwise((0, *breaks, len(ordered))):
         if start < stop:
             yield str(ordered[start]) if stop - start == 1 else f"{ordered[start]}-{ordered[stop - 1]}"
-    yield from others
 
 
 def _neighbours(one: Address, two: Address) -> bool:

@@ -78,6 +78,13 @@ def test_hosts_with_the_same_outcome_and_nothing_open_are_one_block_with_advice_
     assert sum(line.startswith("help") for line in lines) == 1
 
 
+def test_addresses_of_networks_are_told_as_ranges_under_the_name_that_the_policy_gives() -> None:
+    bare = [Observation(host="192.0.2.0/30", address=f"192.0.2.{number}", closed=PORTS) for number in range(4)]
+    named = [Observation(host="dmz", address=f"192.0.2.{number}", closed=PORTS) for number in (8, 9, 11)]
+    expected = "7 hosts alike: 192.0.2.0-192.0.2.3, dmz (192.0.2.8-192.0.2.9, 192.0.2.11)"
+    assert shown(*bare, *named).splitlines()[0] == expected
+
+
 def test_a_million_alike_take_bounded_memory_and_a_line() -> None:
     text = ScanText(PLAIN, 100)
     for number in range(10_000):
