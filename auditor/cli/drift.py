@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from auditor.model.drift import Change, Drift
 
-_FIELDS = ("opened", "shut", "unasked", "unseen")
+_FIELDS = ("opened", "shut", "unasked", "unseen", "lost")
 
 
 def drift(
@@ -26,8 +26,8 @@ def drift(
     """Say what changed between two looks at the same hosts.
 
     Only what both looked at can have changed: what one of them did not ask, or could not tell, is told apart. Exit
-    codes: 0 nothing changed; 1 something did; 2 they cannot be compared; 3 no change, but not everything that one
-    of them shows open is known to the other; 4 one of them cannot be read.
+    codes: 0 nothing changed; 1 something did; 2 they cannot be compared; 3 no change, but something may have opened
+    or shut that one of them does not tell; 4 one of them cannot be read.
     """
     from auditor.collect.registry import open_evidence
     from auditor.diff.drift import drift as compared
@@ -56,8 +56,9 @@ def _text(found: Drift) -> Iterator[str]:
         yield from map(workflow_safe, _lines(change))
     for heading, changes in (("only in the later one", found.came), ("only in the earlier one", found.gone)):
         for change in changes:
-            ports = wording.ports(change.unasked | change.unseen, 60)
-            yield workflow_safe(f"? {_place(change)}: {heading}: open {ports}")
+            ports = change.unasked | change.unseen
+            shown = f"open {wording.ports(ports, 60)}" if ports else "nothing open"
+            yield workflow_safe(f"? {_place(change)}: {heading}: {shown}")
     verdict = "drift" if found.has_drift else "no drift" if not found.has_doubt else "no drift where both looked"
     yield f"{verdict}: {wording.plural(found.compared, 'host')} compared"
     for used in (found.before, found.now):
@@ -87,6 +88,9 @@ def _lines(change: Change) -> Iterator[str]:
         yield f"? {place}: open {wording.ports(change.unasked, 60)}, of which the earlier one does not tell enough"
     if change.unseen:
         yield f"? {place}: was open {wording.ports(change.unseen, 60)}, of which the later one does not tell enough"
+    if change.lost:
+        said = f"{wording.plural(len(change.lost), 'port')} not open before ({wording.ports(change.lost, 60)})"
+        yield f"? {place}: {said}, of which the later one does not tell enough"
 
 
 def _place(change: Change) -> str:

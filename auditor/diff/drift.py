@@ -1,7 +1,8 @@
 """Then and now: two pieces of evidence of one kind, host by host. A change of what was asked is no change.
 
 Subjects are the same if their addresses are, or their names where they have none. What one look did not ask, or could
-not tell, is never closed and never new: it is in doubt, and said so.
+not tell, is never closed and never new: it is in doubt, and said so. What was not open and is not known any more may
+have opened: in doubt as well. What was not known and is known now, and not open, is no change.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def drift(before: Evidence, now: Evidence) -> Drift:
     return Drift(
         before=EvidenceUsed(origin=before.origin, completion=before.completion),
         now=EvidenceUsed(origin=now.origin, completion=now.completion),
-        compared=len(earlier.keys() & later.keys()),
+        compared=sum(bool(earlier[key].known and later[key].known) for key in earlier.keys() & later.keys()),
         changes=tuple(_ordered(_changes(earlier, later))),
         came=tuple(_ordered(_alone(later, earlier, came=True))),
         gone=tuple(_ordered(_alone(earlier, later, came=False))),
@@ -161,6 +162,7 @@ def _changes(earlier: dict[_Key, _Seen], later: dict[_Key, _Seen]) -> Iterator[C
             narrowed=tuple(_told(less - more - now.doubt, before, now)),
             unasked=(now.open - before.known) | (more & before.doubt),
             unseen=(before.open - now.known) | (less & now.doubt),
+            lost=before.not_open - now.known,
         )
         if change.is_drift or change.is_doubt:
             yield change
@@ -211,12 +213,14 @@ def _replaced(before: _Seen, now: _Seen) -> Iterator[Replaced]:
 
 def _alone(one: dict[_Key, _Seen], other: dict[_Key, _Seen], *, came: bool) -> Iterator[Change]:
     for key in one.keys() - other.keys():
-        if seen := one[key].open:
+        seen = one[key]
+        if seen.known:
             yield Change(
-                name=one[key].name,
+                name=seen.name,
                 vantage=key[1],
-                unasked=seen if came else NO_PORTS,
-                unseen=NO_PORTS if came else seen,
+                unasked=seen.open if came else NO_PORTS,
+                unseen=NO_PORTS if came else seen.open,
+                lost=NO_PORTS if came else seen.not_open,
             )
 
 

@@ -45,6 +45,7 @@ class Change:
 
     ``widened`` is reached by more than before, or by others; ``narrowed`` by fewer alone.
     ``unasked`` is open now, and the earlier look did not ask; ``unseen`` was open, and the later look does not know.
+    ``lost`` was not open, and the later look does not know: any of it may have opened.
     ``names`` is how people call the subject; ``vantage`` from where both looked.
     """
 
@@ -58,6 +59,7 @@ class Change:
     narrowed: tuple[Spread, ...] = ()
     unasked: PortSet = NO_PORTS
     unseen: PortSet = NO_PORTS
+    lost: PortSet = NO_PORTS
 
     @property
     def is_drift(self) -> bool:
@@ -66,16 +68,17 @@ class Change:
 
     @property
     def is_doubt(self) -> bool:
-        """Whether something is open on one side that the other side says nothing of."""
-        return bool(self.unasked or self.unseen)
+        """Whether something is open on one side that the other says nothing of, or may have opened since."""
+        return bool(self.unasked or self.unseen or self.lost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
     """Two looks held against each other: subjects that changed or are in doubt, in the order of their names.
 
-    ``came`` and ``gone`` are those of which one side alone speaks, with what it shows open; neither is a change of
-    what is open, as nobody knows whether the other side asked. ``compared`` counts the subjects that both know.
+    ``came`` and ``gone`` are those of which one side alone knows something, with what it shows open, if anything;
+    neither is a change of what is open, as nobody knows whether the other side asked. ``compared`` counts the subjects
+    of which both know at least one port.
     """
 
     before: EvidenceUsed

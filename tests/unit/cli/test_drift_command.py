@@ -87,3 +87,24 @@ def test_two_in_the_wrong_order_are_warned_of(tmp_path, capsys):
     told = capsys.readouterr()
     assert told.err == "warning: OLD was taken after NEW: what opened and what shut change places\n"
     assert json.loads(told.out)["auditor"] == "drift"
+
+
+@pytest.mark.parametrize("published", ['    ports: ["${UNSET_HERE}:6379"]\n', "    network_mode: host\n"])
+def test_a_compose_file_that_may_open_more_than_before_is_a_three(drift, published):
+    old = 'services:\n  web:\n    image: nginx\n    ports: ["80:80"]\n'
+    code, out = drift(old, f"{old}  db:\n    image: redis\n{published}")
+    assert code == 3
+    assert "131,069 ports not open before (" in out
+    assert drift(old, old)[0] == 0
+
+
+def test_a_scan_that_asked_less_is_a_three_in_one_line(drift):
+    code, out = drift(snapshot("22"), snapshot("22", "80"))
+    assert (code, out.count("?")) == (3, 1)
+    assert "? web-1 (192.0.2.10): 65,533 ports not open before (1-21,23-79,81-65535/tcp), of which" in out
+
+
+def test_a_host_that_is_not_mentioned_any_more_is_a_three(drift):
+    other = '{"host": "db", "address": "192.0.2.20", "alive": true, "tcp": {"closed": "1-65535"}}\n'
+    code, out = drift(snapshot("22").replace(FOOT, other + FOOT), snapshot("22"))
+    assert (code, out.splitlines()[0]) == (3, "? db (192.0.2.20): only in the earlier one: nothing open")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from auditor.diff.drift import drift
 from auditor.errors import UsageError
-from auditor.model.evidence import Observation
+from auditor.model.evidence import Observation, Unknown
 from auditor.model.ports import Port, PortSet
 from tests.unit.findings.worlds import declared, opening, ports, probe, seen, service, socket, table, unknown
 
@@ -176,3 +176,42 @@ def test_evidence_of_nothing_is_no_pass():
     empty = probe()
     assert drift(empty, empty).has_doubt
     assert drift(probe(seen("2001:db8::1", open="22/tcp")), empty).has_doubt
+
+
+ALL = "1-65535/tcp,1-65535/udp"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "lost"),
+    [
+        (probe(seen("192.0.2.1")), probe(unknown("192.0.2.1", "1-65535/tcp", "timeout")), ALL),
+        (probe(seen("192.0.2.1", closed="79-81/tcp")), probe(seen("192.0.2.1", closed="80/tcp")), "79/tcp,81/tcp"),
+        (probe(seen("192.0.2.1")), probe(seen("192.0.2.1", maybe="53/udp")), "53/udp"),
+        (probe(seen("192.0.2.1", filtered="25/tcp", closed="")), probe(unknown("192.0.2.1", "25/tcp")), "25/tcp"),
+        (table(), table(unknown=unknown("x", "1-65535/tcp").unknown), "1-65535/tcp"),
+        (table(), table(asked=ports("1-65535/udp")), "1-65535/tcp"),
+        (declared(), declared(unknown=unknown("x", "6379/tcp").unknown), "6379/tcp"),
+        (declared(opening("80")), declared(opening("80"), unknown=(Unknown(ports=PortSet(), reason="host"),)), None),
+    ],
+)
+def test_what_was_not_open_and_is_not_known_any_more_may_have_opened(before, now, lost):
+    found = drift(before, now)
+    (change,) = found.changes
+    assert change.lost == (ports(ALL) - ports("80/tcp") if lost is None else ports(lost))
+    assert (found.has_drift, found.has_doubt) == (False, True)
+    back = drift(now, before)
+    assert not back.has_drift
+    assert [change for change in back.changes if change.is_doubt] == []
+
+
+@pytest.mark.parametrize("came", [True, False])
+def test_a_host_with_nothing_open_that_one_side_does_not_mention_is_in_doubt(came):
+    more, less = probe(seen("192.0.2.1"), seen("192.0.2.2")), probe(seen("192.0.2.1"))
+    found = drift(less, more) if came else drift(more, less)
+    assert (found.has_drift, found.has_doubt) == (False, True)
+    assert [one.name for one in (found.came if came else found.gone)] == ["192.0.2.2"]
+
+
+def test_a_host_of_which_neither_look_knows_anything_is_not_compared():
+    found = drift(probe(unknown("192.0.2.1", "80/tcp")), probe(unknown("192.0.2.1", "80/tcp")))
+    assert (found.compared, found.has_doubt) == (0, True)
