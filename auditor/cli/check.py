@@ -9,7 +9,7 @@ import typer
 from auditor.cli import complete, environment
 from auditor.cli import options as given
 from auditor.cli import ssh as over
-from auditor.errors import EvidenceError, PolicyError, UsageError
+from auditor.errors import EvidenceError, ExitCode, PolicyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +38,13 @@ def check(
     host: given.HostName = None,
     asked: given.Asked = None,
     taken: given.Taken = None,
+    skip_unrelated: Annotated[
+        bool,
+        typer.Option(
+            "--skip-unrelated",
+            help="Pass over YAML that plainly declares nothing: empty, a policy, values. For hooks.",
+        ),
+    ] = False,
     only: given.Only = None,
     matrix: given.Matrix = None,
     baseline: given.BaselineFile = None,
@@ -109,10 +116,14 @@ def check(
             (sockets and ssh, "--sockets is about this machine, and --ssh about others: give one of them"),
             (logins != pipeline.SshLimits() and not ssh, _NO_LOGIN),
             ((asked or taken) and not evidence, _SAYS_ITSELF),
+            (skip_unrelated and not evidence, "--skip-unrelated goes with evidence files: there are none"),
             (retry_for and evidence, "--retry-for does not go with evidence files: they say the same each time"),
         )
     )
     wanted = reports.outputs(output)
+    if skip_unrelated and not (evidence := _related(evidence or (), quiet=quiet)):
+        pipeline.load(policy, today=given.clock(now)().date())
+        return ExitCode.CONFORMS
     if not evidence or ssh:
         reports.expect_room(wanted)
     request = pipeline.Request(
@@ -164,6 +175,22 @@ def _refuse(rules: Iterable[tuple[object, str]]) -> None:
     for holds, why in rules:
         if holds:
             raise UsageError(why)
+
+
+def _related(files: Iterable[str], *, quiet: bool) -> list[str]:
+    """Take out the files that declare nothing, and say which."""
+    from auditor.collect.unrelated import declares_nothing
+    from auditor.report.escape import one_line
+
+    kept = []
+    for file in files:
+        if not declares_nothing(file):
+            kept.append(file)
+        elif not quiet:
+            typer.echo(f"passed over, as it declares nothing: {one_line(file)}", err=True)
+    if not kept and not quiet:
+        typer.echo("nothing to judge: no file is left, and no report is written", err=True)
+    return kept
 
 
 def _is_evidence(path: str) -> bool:

@@ -87,6 +87,15 @@ def open_all(
     return opened
 
 
+def is_known(path: str) -> bool:
+    """Whether a file begins as evidence of some kind does.
+
+    :raises EvidenceError: it cannot be read, or is empty.
+    """
+    head = _head(_beginning(path, path), path)
+    return any(known.matches(head) for known in FORMATS)
+
+
 def _open_engine(name: str) -> Evidence:
     from auditor.collect.declared.engine.live import Engine
 

@@ -155,6 +155,8 @@ def test_without_a_source_to_install_from_nothing_is_guessed(run, system, shell,
         ("exposure-declared", "compose-loopback", ["exposure.yaml", "--host", "shop-1"], ["compose.yaml"], 0),
         ("exposure-declared", "kubernetes-nodeport", None, ["nodeport.yaml"], 1),
         ("exposure-declared", "kubernetes-nodeport", None, ["clusterip.yaml"], 0),
+        ("exposure-declared", "kubernetes-nodeport", None, ["exposure.yaml"], 0),
+        ("exposure-declared", "kubernetes-nodeport", None, ["exposure.yaml", "nodeport.yaml"], 1),
     ],
 )
 def test_a_hook_judges_the_files_that_are_committed(run, hook, case, arguments, files, expected) -> None:
