@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from auditor.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import TypeAlias
 
     from auditor.model.evidence import Evidence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     PolicySource: TypeAlias = str | os.PathLike[str] | Policy
     EvidenceSource: TypeAlias = str | os.PathLike[str] | Evidence
+    SeverityName: TypeAlias = Literal["info", "low", "medium", "high", "critical"]
 
 
 class _Silent:
@@ -82,13 +83,13 @@ def scan(
 
 def audit(
     policy: PolicySource,
-    evidence: Sequence[EvidenceSource] | None = None,
+    evidence: EvidenceSource | Iterable[EvidenceSource] | None = None,
     *,
     vantage: str | None = None,
     host: str | None = None,
     only: Sequence[str] = (),
     sockets: bool = False,
-    fail_on: Severity | None = None,
+    fail_on: Severity | SeverityName | None = None,
     baseline: str | os.PathLike[str] | None = None,
     save: str | os.PathLike[str] | None = None,
     now: datetime | None = None,
@@ -96,10 +97,11 @@ def audit(
 ) -> Audit:
     """Hold what is exposed against a policy.
 
-    ``evidence`` are files of any kind that the auditor reads, and what :func:`scan` returns. With None the policy's
-    hosts are scanned, or with ``sockets`` this machine's socket tables are read; ``save`` then names a snapshot.
-    ``vantage``, ``host`` and ``only`` mean what ``--from``, ``--host`` and ``--only`` do; ``fail_on`` stands in for the
-    policy's own, and ``baseline`` names an earlier audit: only what is new against it fails.
+    ``evidence`` are files of any kind that the auditor reads, and what :func:`scan` returns: several, or a single one.
+    With None the policy's hosts are scanned, or with ``sockets`` this machine's socket tables are read; ``save`` then
+    names a snapshot. ``vantage``, ``host`` and ``only`` mean what ``--from``, ``--host`` and ``--only`` do; ``fail_on``,
+    a severity or its name, stands in for the policy's own, and ``baseline`` names an earlier audit: only what is new
+    against it fails.
 
     **Look at** ``verdict``, **not at** ``findings`` **alone**: an audit without findings may be unverified.
 
@@ -109,11 +111,11 @@ def audit(
     from auditor import pipeline
     from auditor.files.paths import repository_root
 
-    if evidence is not None and not evidence:
+    given = _pieces(evidence)
+    if evidence is not None and not given:
         raise UsageError("evidence: an empty sequence shows nothing; leave it out to have the hosts scanned")
-    if evidence and (sockets or save):
+    if given and (sockets or save):
         raise UsageError("sockets and save do not go with evidence: nothing is collected")
-    given = [*(evidence or ())]
     request = pipeline.Request(
         policy=_source(policy),
         clock=_clock(now),
@@ -125,7 +127,7 @@ def audit(
         host=host,
         only=tuple(only),
         baseline=None if baseline is None else os.fspath(baseline),
-        settings={} if fail_on is None else {"fail_on": fail_on},
+        settings={} if fail_on is None else {"fail_on": _severity(fail_on)},
         save=None if save is None else os.fspath(save),
     )
     return pipeline.check(request, observer or _Silent())
@@ -177,6 +179,37 @@ def _format(name: str) -> Format:
 
 def _source(policy: PolicySource) -> str | Policy:
     return os.fspath(policy) if isinstance(policy, str | os.PathLike) else policy
+
+
+def _pieces(evidence: EvidenceSource | Iterable[EvidenceSource] | None) -> list[EvidenceSource]:
+    """Make a list of what may be a single piece: a text is a path, and no sequence of letters.
+
+    :raises UsageError: something that is neither a path nor evidence.
+    """
+    if evidence is None:
+        return []
+    several = not _is_piece(evidence) and hasattr(evidence, "__iter__")
+    pieces: list[Any] = list(cast("Any", evidence)) if several else [evidence]
+    wrong = next((type(one).__name__ for one in pieces if not _is_piece(one)), None)
+    if wrong:
+        raise UsageError(f"evidence: expected paths and what scan() gives, not {wrong}")
+    return pieces
+
+
+def _is_piece(value: object) -> bool:
+    return isinstance(value, str | os.PathLike) or (hasattr(value, "origin") and hasattr(value, "completion"))
+
+
+def _severity(given: Severity | SeverityName) -> Severity:
+    from auditor.model.policy import Severity
+
+    if isinstance(given, Severity):
+        return given
+    try:
+        return Severity.parse(given)
+    except (KeyError, AttributeError):
+        words = ", ".join(str(severity) for severity in Severity)
+        raise UsageError(f"fail_on: {given!r} is no severity; expected {words}") from None
 
 
 def _clock(now: datetime | None) -> Callable[[], datetime]:

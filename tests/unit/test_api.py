@@ -62,6 +62,30 @@ def test_a_severity_in_place_of_the_policys_decides_what_fails() -> None:
     assert with_all.counts()[violation] > few.counts()[violation] == 1
 
 
+def test_a_severity_may_be_given_by_its_name_and_no_other_word() -> None:
+    named = auditor.audit("exposure.yaml", ["scan.jsonl"], now=NOW, fail_on="critical")
+    assert named == auditor.audit("exposure.yaml", ["scan.jsonl"], now=NOW, fail_on=auditor.Severity.CRITICAL)
+    for wrong in ("grave", 3):
+        with pytest.raises(auditor.UsageError, match=rf"fail_on: {wrong!r} is no severity; expected info, low, "):
+            auditor.audit("exposure.yaml", ["scan.jsonl"], now=NOW, fail_on=wrong)  # type: ignore[arg-type]
+
+
+def test_a_single_piece_of_evidence_needs_no_list() -> None:
+    listed = auditor.audit("exposure.yaml", ["scan.jsonl"], now=NOW)
+    assert auditor.audit("exposure.yaml", "scan.jsonl", now=NOW) == listed
+    assert auditor.audit("exposure.yaml", Path("scan.jsonl"), now=NOW) == listed
+    assert auditor.audit("exposure.yaml", Path().glob("scan.jsonl"), now=NOW) == listed
+
+
+def test_what_is_no_evidence_at_all_is_said() -> None:
+    with pytest.raises(auditor.UsageError, match="expected paths and what scan\\(\\) gives, not int"):
+        auditor.audit("exposure.yaml", [3], now=NOW)  # type: ignore[list-item]
+    with pytest.raises(auditor.UsageError, match="not int"):
+        auditor.audit("exposure.yaml", 0, now=NOW)  # type: ignore[arg-type]
+    with pytest.raises(auditor.UsageError, match="not int"):
+        auditor.audit("exposure.yaml", b"scan.jsonl", now=NOW)  # type: ignore[arg-type]
+
+
 def test_a_saved_audit_is_read_back_and_rendered_the_same() -> None:
     audit = auditor.audit("exposure.yaml", ["scan.jsonl"], now=NOW)
     auditor.write_report(audit, "json", "audit.json")

@@ -60,6 +60,16 @@ def run(program: Path, tmp_path: Path):
     return go
 
 
+REPORTS = {
+    *(
+        "exposure.json",
+        "exposure.sarif",
+        "exposure-junit.xml",
+        "gl-code-quality-report.json",
+        "junit.xml",
+        "summary.md",
+    ),
+}
 CASES = [
     ("web-shop", {"EXPOSURE_EVIDENCE": "scan.jsonl", "AUDITOR_FROM": ""}, 1),
     ("nmap", {"EXPOSURE_EVIDENCE": "\nscan.xml\n", "AUDITOR_FROM": "office"}, 1),
@@ -102,6 +112,22 @@ def test_each_recipe_ends_as_the_audit_does_and_writes_its_reports(run, system, 
         audit = json.loads((folder / junit).with_name("exposure.json").read_text())
         assert audit["exit_code"] == code
         assert json.loads((folder / junit).with_name("exposure.sarif").read_text())["runs"]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("policy", ["exposure.yaml", "missing.yaml"])
+def test_reports_that_an_earlier_run_has_left_are_not_shown_as_this_ones(run, system, policy) -> None:
+    shell, script, junit = SYSTEMS[system]
+    staging = {"BUILD_ARTIFACTSTAGINGDIRECTORY": "staging"}
+    folder, first, _ = run(shell, script, "web-shop", EXPOSURE_EVIDENCE="scan.jsonl", **staging)
+    place = (folder / junit).parent
+    written = [path for path in place.iterdir() if path.name in REPORTS]
+    assert first == 1
+    assert len(written) >= 3
+    _, code, said = run(shell, script, "web-shop", EXPOSURE_EVIDENCE="nowhere", AUDITOR_POLICY=policy, **staging)
+    assert code in {2, 4}, said
+    assert [path.name for path in written if path.exists()] == []
+    assert "uploadsummary" not in said
 
 
 def test_gitlab_gets_a_code_quality_report_and_every_artifact_that_it_names(run) -> None:
