@@ -17,13 +17,14 @@ from auditor.collect.probe.states import iter_where, where
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
+    from collections.abc import Set as AbstractSet
 
     from auditor.collect.probe.chunk import Chunk
 
 CHECKS: Final = 4
 """So many canaries that are all silent raise the question whether the host is still there."""
 _TOUCH: Final = 0.5
-_SHUT: Final = 1 / 3
+_SHUT: Final = 1 / 2
 _REFUSALS: Final = 8
 _AT_ONE_DOOR: Final = 5
 """So many canaries at once for one open port: more would overflow the accept queue of a small server (listen(2))."""
@@ -75,10 +76,14 @@ class Canaries:
         """Whether most canaries of this round, or all of its last ones, went unanswered."""
         return self._round.lost > _TOUCH * self._round.canaries or self._group_lost
 
-    @property
-    def shut(self) -> bool:
-        """Whether ports that were open refuse now: not one of many, which a service that ended explains."""
-        return bool(self._turned) and len(self._turned) >= _SHUT * len(self._turned | self._stayed)
+    def shut(self, named: AbstractSet[int]) -> bool:
+        """Whether ports that were open refuse now: not one of several, which a service that ended explains.
+
+        Ports that are ``named`` by the policy may be spared, so others decide where there are any.
+        """
+        again = self._turned | self._stayed
+        counted = again - named or again
+        return len(counted & self._turned) > _SHUT * len(counted)
 
     @property
     def steady(self) -> set[int]:

@@ -190,7 +190,7 @@ class Course:
                 met_again=self._canaries.met_again,
                 loss=self._tally.loss,
                 opens=self._jury.trust is not Trust.NONE,
-                closed=decision is not Next.LIMITS_REFUSALS and not self._canaries.shut,
+                closed=decision is not Next.LIMITS_REFUSALS and not self._canaries.shut(self._named),
             )
         return decision if self.second_look is None else self._look_again(self.second_look, decision)
 

@@ -48,7 +48,8 @@ ROUTE_ERRORS = {
     errno.ENETDOWN: "local: the network interface is down",
 }
 """Why nothing can be sent to an address at all."""
-KEPT_IN = "local: this machine's firewall does not let the packet out"
+FIREWALL = "local: this machine's firewall"
+KEPT_IN = f"{FIREWALL} does not let the packet out"
 """Why a packet was not sent (EPERM). Others to the same address may be: rules speak of ports, too."""
 
 
@@ -92,7 +93,7 @@ def classify(message: Message, *, ours: Callable[[str], bool], target_is_ours: b
     if message.sender and message.sender != message.host and not target_is_ours and ours(message.sender):
         if (message.family, message.type, message.code) in _NO_NEIGHBOUR:
             return UNREACHED, NO_NEIGHBOUR
-        return LOCAL, f"local: this machine's firewall refuses: {message}"
+        return LOCAL, f"{FIREWALL} refuses: {message}"
     if message.sender == message.host:
         return REFUSED, str(message)
     if _means_no_host(message):

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from auditor.collect.probe.chunk import CLOSED, DOUBTED, FOREIGN, LOCAL, OPEN, REFUSED, SILENT, UNASKED, UNREACHED
+from auditor.collect.probe.icmp import FIREWALL
 from auditor.collect.probe.jury import Trust
 from auditor.collect.probe.rounds import Next
 from auditor.collect.probe.states import numbers, ports_with
@@ -25,7 +26,7 @@ SHUT = (
     "the host refuses connections that it accepted before: closed, or shut by a guard against scans; "
     "ask slower, with --host-rate"
 )
-KEPT_IN = "local: this machine's firewall refuses, more than it says"
+KEPT_IN = f"{FIREWALL} refuses, more than it says"
 _MARK = 0xFF
 _ZERO = PortSet.of(Port(Protocol.TCP, 0), Port(Protocol.UDP, 0))
 
@@ -179,6 +180,8 @@ def _closed(subject: Subject, unknown: list[Unknown]) -> PortSet:
 def _no_answer(subject: Subject, silent: PortSet, silence: str) -> list[Unknown]:
     """Routers say so only now and then (RFC 1812 section 4.3.2.8): it holds for the whole address."""
     unreached = _by_reason(subject, UNREACHED)
+    if any(one.reason.startswith(FIREWALL) for one in _by_reason(subject, LOCAL)):
+        silence = KEPT_IN  # it says so only now and then
     return [Unknown(ports=silent, reason=f"{NO_ANSWER}: {unreached[0].reason}" if unreached else silence)]
 
 

@@ -146,7 +146,7 @@ class Subject:
     @property
     def shut(self) -> bool:
         """Whether it refuses now what was open before, so that no refusal says that a port is closed."""
-        return self._canaries.shut
+        return self._canaries.shut(self._named)
 
     @property
     def lingers(self) -> bool:
