@@ -6,6 +6,7 @@
     ├── UsageError                   2  bad usage
     │   └── PolicyError              2  the policy is invalid; holds every problem found
     ├── EvidenceError                4  evidence that cannot be read at all
+    │   └── CutOffError              3  what was read of it counts, and more is missing
     ├── CollectError                 4  this machine does not let us look
     └── ReportError                  4  a report could not be written
 
@@ -49,6 +50,15 @@ class UsageError(AuditorError):
 
 class EvidenceError(AuditorError):
     """An evidence file that cannot be read or recognised."""
+
+
+class CutOffError(EvidenceError):
+    """The end of a file that is not all of it: what was read before counts, and the message says what is missing.
+
+    Whoever reads the file turns it into evidence that is not complete.
+    """
+
+    exit_code = ExitCode.UNVERIFIED
 
 
 class CollectError(AuditorError):

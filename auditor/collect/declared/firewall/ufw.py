@@ -16,7 +16,7 @@ from auditor.collect.declared.firewall.conditions import Condition, Enters, With
 from auditor.collect.declared.firewall.iptables_words import networks, port_numbers
 from auditor.collect.declared.firewall.packets import IPV4, IPV6
 from auditor.collect.declared.firewall.rules import Act, Chain, Rule, Rules, Table
-from auditor.errors import EvidenceError
+from auditor.errors import CutOffError, EvidenceError
 from auditor.model.ports import ALL_TCP, ALL_UDP, PortSet, Protocol
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ _PROFILES = {
 """What packages of Debian and Ubuntu declare under these names."""
 _ACTS = {"ALLOW": Act.ACCEPT, "LIMIT": Act.ACCEPT, "DENY": Act.DROP, "REJECT": Act.DROP}
 _HEADINGS = ("Status:", "Logging:", "Default:", "New profiles:", "To ", "--")
+_TABLE = ("To ", "--")
+_MISSING = "the file is cut off, and rules are missing"
 _UNSAID = "what happens to other ports is not said: give what 'ufw status verbose' prints"
 _UNNAMED = "the ports of the application are not said: give what 'ufw status verbose' prints"
 
@@ -57,12 +59,13 @@ def parse(source: SourceText) -> Iterator[Observation]:
     """Follow the rules, of both families.
 
     :raises EvidenceError: a line that is no rule.
+    :raises CutOffError: after the observation, of a file that ends within a line, or before the first rule.
     """
     rules = Rules(covers=IPV4 | IPV6, whole=partial(source.location, 1, 1))
     rules.doubt = "a summary: what ufw's own files and engines for containers add is not in it"
     chain = Chain(name="ufw", hook="input", unsaid=_UNSAID, place=partial(source.location, 1, 1))
     rules.tables.append(Table(chains={"ufw": chain}))
-    for number, line in enumerate(source.lines, 1):
+    for number, line in enumerate(source.lines[:-1] if _is_half(source) else source.lines, 1):
         text = line.strip()
         if default := _DEFAULT.match(text):
             chain.unsaid, chain.accepts = "", default["incoming"] == "allow"
@@ -71,7 +74,33 @@ def parse(source: SourceText) -> Iterator[Observation]:
             chain.unsaid, chain.accepts, chain.name = "", True, "ufw, which is inactive,"
         elif text and not text.startswith(_HEADINGS):
             _add(rules, chain, source, number, text)
+    cut = _cut(source, chain)
+    if cut:
+        missing = Rule(conditions=(), act=Act.UNKNOWN, text=_MISSING, place=partial(_place, source, _last(source)))
+        chain.rules.append(missing)
     yield observation(rules)
+    if cut:
+        raise CutOffError(cut)
+
+
+def _is_half(source: SourceText) -> bool:
+    """Whether the last line may be half of one; a line that is all that ufw says is whole without its end."""
+    return source.lines[-1].strip() not in ("", "Status: inactive")
+
+
+def _cut(source: SourceText, chain: Chain) -> str:
+    """Say where the file ends before its time; empty if it does not."""
+    place = source.location(_last(source), 1)
+    if _is_half(source):
+        return f"{place}: the file ends in the midst of a line"
+    if not chain.rules and source.line(_last(source)) and source.lines[_last(source) - 1].lstrip().startswith(_TABLE):
+        return f"{place}: the file ends before the first rule"
+    return ""
+
+
+def _last(source: SourceText) -> int:
+    """Return the number of the last line with something in it."""
+    return max(number for number, line in enumerate(source.lines, 1) if line.strip())
 
 
 def _add(rules: Rules, chain: Chain, source: SourceText, number: int, text: str) -> None:

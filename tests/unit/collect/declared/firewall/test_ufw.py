@@ -15,7 +15,7 @@ V4, V6 = "0.0.0.0/0", "::/0"
 
 
 def let(rows, default="deny"):
-    return [(ports, sources) for ports, sources, _, _ in opened("ufw", HEAD.format(default=default) + rows)]
+    return [(ports, sources) for ports, sources, _, _ in opened("ufw", HEAD.format(default=default) + rows + "\n")]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def let(rows, default="deny"):
 )  # fmt: skip
 def test_a_row_lets_through_what_it_says(row, expected):
     assert let(row) == expected
-    assert undecided("ufw", HEAD.format(default="deny") + row) == []
+    assert undecided("ufw", HEAD.format(default="deny") + row + "\n") == []
 
 
 def test_the_first_row_that_fits_counts():
@@ -45,7 +45,7 @@ def test_the_first_row_that_fits_counts():
 
 def test_an_interface_lets_in_whoever_is_behind_it():
     rows = "53/udp on eth1  ALLOW IN  Anywhere\n53/udp (v6) on eth1  ALLOW IN  Anywhere (v6)\n"
-    found = opened("ufw", HEAD.format(default="deny") + rows)
+    found = opened("ufw", HEAD.format(default="deny") + rows + "\n")
     assert {group for _, _, _, group in found} == {"whoever comes in at eth1"}
 
 
@@ -73,7 +73,7 @@ def test_an_application_that_nobody_knows_is_undecided():
 
 
 def test_a_summary_keeps_nothing_out():
-    assert [str(seen.guarded) for seen in of("ufw", HEAD.format(default="deny"))] == [""]
+    assert [str(seen.guarded) for seen in of("ufw", HEAD.format(default="deny") + "22/tcp ALLOW IN Anywhere\n")] == [""]
 
 
 def test_another_line_is_an_error_with_its_place():
