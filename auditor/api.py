@@ -99,9 +99,9 @@ def audit(
 
     ``evidence`` are files of any kind that the auditor reads, and what :func:`scan` returns: several, or a single one.
     With None the policy's hosts are scanned, or with ``sockets`` this machine's socket tables are read; ``save`` then
-    names a snapshot. ``vantage``, ``host`` and ``only`` mean what ``--from``, ``--host`` and ``--only`` do; ``fail_on``,
-    a severity or its name, stands in for the policy's own, and ``baseline`` names an earlier audit: only what is new
-    against it fails.
+    names a snapshot. ``vantage``, ``host`` and ``only`` mean what ``--from``, ``--host`` and ``--only`` do.
+    ``fail_on``, a severity or its name, stands in for the policy's own. ``baseline`` names an earlier audit: only
+    what is new against it fails.
 
     **Look at** ``verdict``, **not at** ``findings`` **alone**: an audit without findings may be unverified.
 

@@ -10,6 +10,7 @@ from auditor.model.expectation import Effect
 from auditor.model.findings import Finding, LiftedBy, Status
 from auditor.model.ports import NO_PORTS, PortSet
 from auditor.model.reach import joined
+from auditor.model.text import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -158,8 +159,7 @@ def lifted_by(exception: PolicyException) -> LiftedBy:
 
 def plain(text: str) -> str:
     """Text from the network as part of one line: nothing unprintable, and not long."""
-    shown = "".join(character if character.isprintable() else "\ufffd" for character in text[: _LONGEST + 1])
-    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
+    return excerpt(text, _LONGEST)
 
 
 def listed(items: Iterable[str]) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from auditor.report.escape import json_safe, visible
+from auditor.model.text import visible
+from auditor.report.escape import json_safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+from auditor.model.text import visible
 
 # The runners of GitHub and Azure find "##[" and "##vso[" anywhere in a line, "::" after leading blanks only.
 _BRACKET_COMMAND = re.compile(r"#(?=#(?:vso|teamcity)?\[)", re.IGNORECASE)
@@ -51,16 +51,6 @@ def ascii_only(text: str) -> str:
     if text.isascii():
         return text
     return "".join(char if char.isascii() else _LOOKS_ALIKE.get(char) or visible(char) for char in text)
-
-
-def visible(char: str) -> str:
-    r"""Write one character as the escape that a programmer knows: ``\x1b``, ``\u202e``, ``\U000e0041``."""
-    number = ord(char)
-    if char in _SHORT:
-        return _SHORT[char]
-    if number <= 0xFF:
-        return f"\\x{number:02x}"
-    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
 def workflow_safe(text: str) -> str:

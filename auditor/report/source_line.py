@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from auditor.model.text import visible
 from auditor.report import escape
 from auditor.report.text_wrap import columns
 
@@ -74,4 +75,4 @@ def _cell(char: str, *, ascii_only: bool) -> str:
         return _TAB
     if char.isprintable():
         return escape.ascii_only(char) if ascii_only else char
-    return escape.visible(char)
+    return visible(char)

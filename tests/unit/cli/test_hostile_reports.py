@@ -285,3 +285,20 @@ def test_hostile_strings_in_files_act_in_no_report(kind, tmp_path, monkeypatch, 
         else:
             assert told.count("error: ") == 1, told[:500]
     assert [codes[name] for name in ("scan.xml", "seen.jsonl", "ss.txt")] == [1, 1, 1]
+
+
+def test_a_sequence_in_the_name_of_a_service_is_seen_as_an_escape(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("exposure.yaml").write_text(policy("plain"), encoding="utf-8")
+    service = {"port": "443/tcp", "service": "\x1b[31mred\u202eis", "method": "probed"}
+    host = {"host": "web-1", "address": "192.0.2.10", "alive": True, "tcp": {"open": "443"}, "services": [service]}
+    lines = [
+        {"auditor": "snapshot", "version": 1, "kind": "probe", "started": "2026-11-20T08:00:00Z"},
+        host,
+        {"complete": True, "finished": "2026-11-20T08:00:04Z"},
+    ]
+    Path("seen.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    assert run(["check", "exposure.yaml", "seen.jsonl", *NOW]) == 1
+    told = capsys.readouterr().out
+    assert r"\x1b[31mred\u202eis" in told
+    assert "\ufffd" not in told

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from auditor.model.evidence import Opening, Unknown
 from auditor.model.network import NOWHERE, NetworkSet
 from auditor.model.ports import ALL_TCP, ALL_UDP, NO_PORTS, Port, PortSet, Protocol
+from auditor.model.text import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -130,9 +131,7 @@ def span(low: int, high: int, protocols: Iterable[Protocol]) -> PortSet:
 
 def shown(value: Any) -> str:
     """A value of a file as part of a sentence."""
-    text = str(value)
-    cut = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-    return "".join(character if character.isprintable() else "\ufffd" for character in cut)
+    return excerpt(str(value), _SHOWN)
 
 
 def _spans(ports: PortSet) -> Iterator[tuple[Port, int | None]]:
