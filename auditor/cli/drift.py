@@ -10,9 +10,10 @@ from auditor.cli import options as given
 from auditor.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from auditor.model.drift import Change, Drift
+    from auditor.model.drift import Change, Drift, Replaced
+    from auditor.model.ports import Port, PortSet
 
 _FIELDS = ("opened", "shut", "unasked", "unseen", "lost")
 
@@ -76,8 +77,8 @@ def _lines(change: Change) -> Iterator[str]:
         yield f"- {place}: no longer open {wording.ports(change.shut, 60)}"
     for moved in change.moved:
         yield f"~ {place}: {wording.ports(moved.ports, 60)} was {moved.before}, is {moved.now}"
-    for replaced in change.replaced:
-        yield f"~ {place}: {replaced.port} was {one_line(replaced.before)}, is {one_line(replaced.now)}"
+    for (before, now), found in _alike(change.replaced).items():
+        yield f"~ {place}: {wording.ports(found, 60)} was {one_line(before)}, is {one_line(now)}"
     for spread in change.widened:
         told = f"was {one_line(spread.before)}, is {one_line(spread.now)}"
         yield f"+ {place}: {wording.ports(spread.ports, 60)} reaches further: {told}"
@@ -91,6 +92,16 @@ def _lines(change: Change) -> Iterator[str]:
     if change.lost:
         said = f"{wording.plural(len(change.lost), 'port')} not open before ({wording.ports(change.lost, 60)})"
         yield f"? {place}: {said}, of which the later one does not tell enough"
+
+
+def _alike(replaced: Iterable[Replaced]) -> dict[tuple[str, str], PortSet]:
+    """Join the ports of which the same is to be said, in their order."""
+    from auditor.model.ports import PortSet
+
+    found: dict[tuple[str, str], list[Port]] = {}
+    for one in replaced:
+        found.setdefault((one.before, one.now), []).append(one.port)
+    return {words: PortSet.of(*ports) for words, ports in found.items()}
 
 
 def _place(change: Change) -> str:

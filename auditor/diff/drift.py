@@ -115,7 +115,8 @@ def _add_probe(seen: _Seen, observation: Observation) -> None:
     seen.shut |= observation.closed_filtered
     for one in observation.services:
         if one.method == "probed":
-            words = (one.service, one.product, one.version)
+            inside = f"{one.service} in TLS" if one.tls and one.service != "tls" else one.service
+            words = (inside, one.product, one.version)
             seen.services.setdefault(one.port, set()).add(" ".join(filter(None, words)))
 
 
@@ -127,17 +128,21 @@ def _add_sockets(seen: _Seen, observation: Observation) -> None:
         doubt |= unknown.ports
     seen.shut |= observation.asked - doubt
     seen.doubt |= doubt
-    seen.reach += [socket_reach(one) for one in reached if not one.client]
+    seen.reach += [replace(socket_reach(one), behind=None) for one in reached if not one.client]
     for one in reached:
-        if one.process:
-            seen.services.setdefault(one.port, set()).add(one.process)
+        if one.process or one.forwards:
+            who = one.process or "address translation"
+            seen.services.setdefault(one.port, set()).add(f"{who} to {one.forwards}" if one.forwards else who)
 
 
 def _add_declared(seen: _Seen, observation: Observation) -> None:
     doubt = NO_PORTS
     for opening in observation.openings:
         seen.open |= opening.ports
-        seen.reach.append(declared_reach(opening, opening.ports))
+        reach = declared_reach(opening, opening.ports)
+        seen.reach.append(replace(reach, behind=None))
+        for port in opening.ports if reach.behind else ():
+            seen.services.setdefault(port, set()).add(reach.behind or "")
     for unknown in observation.unknown:
         doubt |= unknown.ports or _EVERY_PORT
     seen.doubt |= doubt

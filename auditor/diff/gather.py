@@ -267,9 +267,15 @@ def shown_open(observation: Observation) -> PortSet:
 
 def _reach(observation: Observation) -> Iterator[Reach]:
     """How far what :func:`shown_open` tells of reaches."""
-    if observation.open:
-        yield probe_reach(observation.open, observation.address)
-    yield from (socket_reach(one) for one in observation.sockets if _is_shown(one))
+    named = [one for one in observation.services if one.method == "probed" and one.port in observation.open]
+    for one in named:
+        yield probe_reach(PortSet.of(one.port), observation.address, behind=one.service)
+    if unnamed := observation.open - PortSet.of(*{one.port for one in named}):
+        yield probe_reach(unnamed, observation.address)
+    for socket in observation.sockets:
+        if _is_shown(socket):
+            reach = socket_reach(socket)
+            yield reach if reach.behind else replace(reach, behind=socket.process)
     yield from (declared_reach(opening, opening.ports) for opening in observation.openings)
 
 

@@ -50,15 +50,21 @@ def _how(beyond: Reach, now: Sequence[Reach], before: Sequence[Reach]) -> str:
     alike = [one for one in alike if not one.ports.isdisjoint(beyond.ports)]
     if not alike:
         return f"{ranges(beyond.ports)} too"
+    same = [one for one in alike if None in (beyond.behind, one.behind) or beyond.behind == one.behind]
+    if not same:
+        was = _listed(plain(one.behind) for one in alike if one.behind)
+        return f"{plain(beyond.behind or '')} behind it where {was} was"
+    alike = same
     known = [one for one in alike if one.group in (None, beyond.group) and not one.sources.isdisjoint(beyond.sources)]
     whole = next((one for one in joined(now) if _holds(one, beyond)), beyond)
     if not known:
-        return f"from {_listed(map(_who, [whole]))} where {_listed(map(_who, alike))} was"
+        place = "from" if whole.way or whole.kind is not Kind.DECLARED else "for"  # a rule of the policy
+        return f"{place} {_listed(map(_who, [whole]))} where {_listed(map(_who, alike))} was"
     return f"at {_listed(map(_where, [whole]))} where {_listed(map(_where, known))} was"
 
 
 def _holds(whole: Reach, part: Reach) -> bool:
-    same = (whole.kind, whole.way, whole.group) == (part.kind, part.way, part.group)
+    same = (whole.kind, whole.way, whole.group, whole.behind) == (part.kind, part.way, part.group, part.behind)
     return same and part.ports <= whole.ports and part.sources <= whole.sources and part.at <= whole.at
 
 

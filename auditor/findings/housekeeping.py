@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from auditor.findings.catalogue import EXPIRING_EXCEPTION, UNREVIEWED_ALLOW, UNUSED_ALLOW, UNUSED_EXCEPTION
 from auditor.findings.making import Draft
+from auditor.model.evidence import Kind
+from auditor.model.reach import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +58,20 @@ def _unreviewed(rule: Rule, overdue: str) -> Draft:
         help="review the rule; then remove 'reviewed: false', or set 'review_by' to the next review",
         policy_location=rule.location,
         rule=rule,
+        reach=tuple(_permits(rule)),
     )
+
+
+def _permits(rule: Rule) -> Iterator[Reach]:
+    """Yield what the rule permits and to whom, as far as its own words go: for other hosts it is another permission."""
+    to = " ".join(("hosts", *sorted(selector.text for selector in rule.hosts)))
+    if rule.from_ is not None:
+        to += f" from {' '.join(sorted(rule.from_))}"
+    for item in (*rule.allow, *rule.require):
+        on = item.conditions
+        words = {"service": on.service, "process": on.process, "bind": on.bind_text} if on else {}
+        held = "".join(f", {name} {word}" for name, word in words.items() if word is not None)
+        yield Reach(kind=Kind.DECLARED, ports=item.ports, group=to + held)
 
 
 def _exception(exception: PolicyException, policy: Policy, usage: Usage, today: date) -> Iterator[Draft]:

@@ -6,6 +6,7 @@ it listens, a file to whom it will be published. None of them can vouch for what
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ _IPV4 = NetworkSet.parse("0.0.0.0/0")
 _IPV6 = EVERYWHERE - _IPV4
 _MOST = 10_000
 _SHOWN = 3
+_TARGET = re.compile(r"(?:\[[^\]]*\]|[^:\s]*):(\d[\d-]*)")
+
+_RANGE = re.compile(r"(\d{1,5})-(\d{1,5})/.*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,9 @@ class Reach:
 
     ``sources`` and ``at`` are everywhere where the evidence sets no limit. ``way`` is of declared evidence. ``group``
     names sources that a file does not give as networks: nobody else may come, and they are inside ``sources``.
+    ``behind`` is what answers there, where it is known: the service that a probe spoke to, or the port to which what
+    arrives is sent on (``6379/tcp``, of a range ``10 ports higher``). The address it is sent to is no part of it:
+    containers get another with each start.
     """
 
     kind: Kind
@@ -39,6 +46,7 @@ class Reach:
     sources: NetworkSet = EVERYWHERE
     at: NetworkSet = EVERYWHERE
     group: str | None = None
+    behind: str | None = None
 
     @property
     def who(self) -> str:
@@ -57,6 +65,7 @@ class Reach:
 def grown(now: Iterable[Reach], before: Iterable[Reach]) -> tuple[Reach, ...]:
     """Return what of ``now`` lies outside of all that was ``before``; nothing if nothing grew.
 
+    Where both sides know what is behind a port, and it is another, it lies outside; else it may be the same.
     Where the two are too tangled to be told apart in bounded time, all of it is said to have grown.
     """
     earlier = joined(before)
@@ -81,15 +90,31 @@ def declared_reach(opening: Opening, ports: PortSet, sources: NetworkSet | None 
         sources=EVERYWHERE if given is None else given,
         at=EVERYWHERE if opening.bind is None else opening.bind,
         group=opening.group,
+        behind=_behind(opening),
     )
+
+
+def _behind(opening: Opening) -> str | None:
+    """Return the port that an opening leads to; of a range, how far each port is led away, however long the range."""
+    if opening.target is None or opening.last is None:
+        return opening.target
+    found = _RANGE.fullmatch(opening.target)
+    if found is None or int(found[2]) - int(found[1]) != opening.last - opening.port.number:
+        return opening.target
+    shift = int(found[1]) - opening.port.number
+    return f"{abs(shift)} ports {'higher' if shift > 0 else 'lower'}" if shift else "the same ports"
 
 
 def socket_reach(socket: Socket) -> Reach:
     """Return how far a listening socket reaches."""
-    return Reach(kind=Kind.SOCKETS, ports=PortSet.of(socket.port), at=_heard_on(socket))
+    targets = sorted(set(_TARGET.findall(socket.forwards or "")))
+    behind = "".join((",".join(targets), "/", socket.port.protocol.value)) if targets else None
+    return Reach(kind=Kind.SOCKETS, ports=PortSet.of(socket.port), at=_heard_on(socket), behind=behind)
 
 
-def probe_reach(ports: PortSet, address: str | None, literal: NetworkSet = EVERYWHERE) -> Reach:
+def probe_reach(
+    ports: PortSet, address: str | None, literal: NetworkSet = EVERYWHERE, behind: str | None = None
+) -> Reach:
     """Return how far ports reach that answer at an address.
 
     One outside ``literal``, the addresses that the policy spells out, came from a name and may be another one tomorrow:
@@ -100,9 +125,9 @@ def probe_reach(ports: PortSet, address: str | None, literal: NetworkSet = EVERY
     except ValueError:
         found = None
     if found is None:
-        return Reach(kind=Kind.PROBE, ports=ports)
+        return Reach(kind=Kind.PROBE, ports=ports, behind=behind)
     at = NetworkSet.of(found) if found in literal else _family(found)
-    return Reach(kind=Kind.PROBE, ports=ports, at=at)
+    return Reach(kind=Kind.PROBE, ports=ports, at=at, behind=behind)
 
 
 def bound_to(socket: Socket) -> NetworkSet:
@@ -149,13 +174,15 @@ def _united(reaches: Iterable[Reach], name: str) -> Iterator[Reach]:
 
 def _order(one: Reach) -> tuple[str, ...]:
     way = one.way.value if one.way else ""
-    return one.kind.value, way, str(one.ports), one.group or "", str(one.sources), str(one.at)
+    return one.kind.value, way, str(one.ports), one.group or "", str(one.sources), str(one.at), one.behind or ""
 
 
 def _beyond_all(one: Reach, earlier: Sequence[Reach]) -> Iterable[Reach]:
     left = [one]
     for other in earlier:
         if (one.kind, one.way) != (other.kind, other.way) or other.group not in (None, one.group):
+            continue
+        if one.behind != other.behind and None not in (one.behind, other.behind):
             continue
         left = [part for whole in left for part in _beyond(whole, other)]
         if len(left) > _MOST:

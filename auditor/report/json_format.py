@@ -143,6 +143,7 @@ def _reach(reach: Reach) -> dict[str, Any]:
         "sources": None if reach.sources == EVERYWHERE else str(reach.sources),
         "at": None if reach.at == EVERYWHERE else str(reach.at),
         "group": reach.group,
+        "behind": reach.behind,
     }
 
 

@@ -173,6 +173,7 @@ def _reach(record: Record) -> Reach:
         sources=EVERYWHERE if sources is None else sources,
         at=EVERYWHERE if at is None else at,
         group=record.maybe_text("group"),
+        behind=record.maybe_text("behind"),
     )
 
 

@@ -233,6 +233,7 @@ def _opening(fields: Fields) -> Opening:
         more=_ports("openings.more", _text(fields, "more") or ""),
         way=_one_of(fields, "way", Way) if "way" in fields else Way.PUBLISHED,
         what=_text(fields, "what"),
+        target=_text(fields, "target"),
         location=None if location is None else _location(location),
     )
 

@@ -103,7 +103,7 @@ def observation_line(seen: Observation, *, interim: bool = False) -> str:
         "guarded": _string(str(seen.guarded)) if seen.guarded else "",
         "notes": _array(_json, seen.notes),
     }
-    return _members(texts) + "\n"
+    return (_members(texts) or "{}") + "\n"
 
 
 @lru_cache(maxsize=4096)  # hosts that are scanned together have their times in common
@@ -176,6 +176,7 @@ def _opening(opening: Opening) -> str:
             "group": opening.group,
             "way": None if opening.way is Way.PUBLISHED else opening.way.value,
             "what": opening.what,
+            "target": opening.target,
             "location": None if opening.location is None else _location(opening.location),
         }
     )

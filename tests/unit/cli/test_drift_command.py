@@ -108,3 +108,11 @@ def test_a_host_that_is_not_mentioned_any_more_is_a_three(drift):
     other = '{"host": "db", "address": "192.0.2.20", "alive": true, "tcp": {"closed": "1-65535"}}\n'
     code, out = drift(snapshot("22").replace(FOOT, other + FOOT), snapshot("22"))
     assert (code, out.splitlines()[0]) == (3, "? db (192.0.2.20): only in the earlier one: nothing open")
+
+
+def test_another_port_behind_published_ones_is_a_one_in_one_line(drift):
+    old = 'services:\n  web:\n    image: nginx\n    ports: ["8080:80", "7000-7009:7000-7009"]\n'
+    code, out = drift(old, old.replace("8080:80", "8080:6379").replace(":7000-7009", ":6000-6009"))
+    assert (code, out.count("~")) == (1, 2)
+    assert ": 8080/tcp was 80/tcp, is 6379/tcp\n" in out
+    assert ": 7000-7009/tcp was the same ports, is 1000 ports lower\n" in out

@@ -1,5 +1,7 @@
 """Then and now: what changed is what both looked at; what one did not ask is in doubt, and never drift."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -215,3 +217,30 @@ def test_a_host_with_nothing_open_that_one_side_does_not_mention_is_in_doubt(cam
 def test_a_host_of_which_neither_look_knows_anything_is_not_compared():
     found = drift(probe(unknown("192.0.2.1", "80/tcp")), probe(unknown("192.0.2.1", "80/tcp")))
     assert (found.compared, found.has_doubt) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        (
+            declared(replace(opening("8080"), target="80/tcp")),
+            declared(replace(opening("8080"), target="6379/tcp")),
+            ("80/tcp", "6379/tcp"),
+        ),
+        (
+            table(socket("8080/tcp", nat=True, forwards="172.17.0.2:80")),
+            table(socket("8080/tcp", nat=True, forwards="172.17.0.9:6379")),
+            ("address translation to 172.17.0.2:80", "address translation to 172.17.0.9:6379"),
+        ),
+        (
+            probe(seen("192.0.2.1", open="8080/tcp", services=(service("8080/tcp", "http", tls=True),))),
+            probe(seen("192.0.2.1", open="8080/tcp", services=(service("8080/tcp", "http"),))),
+            ("http in TLS", "http"),
+        ),
+    ],
+)
+def test_another_thing_behind_the_same_port_is_drift(before, now, words):
+    change = only(before, now)
+    assert [(str(one.port), one.before, one.now) for one in change.replaced] == [("8080/tcp", *words)]
+    assert (change.widened, change.narrowed) == ((), ())
+    assert drift(now, now).changes == ()

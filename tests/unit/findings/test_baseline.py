@@ -303,3 +303,92 @@ def test_what_persists_is_known_since_the_first_audit_that_tells_of_it():
     grown = against(third, at(5, opening("6379", "0.0.0.0/0")))
     assert (told(grown).first_seen, told(grown).novelty) == (None, Novelty.NEW)
     assert told(against(grown, at(1, opening("6379", "0.0.0.0/0")))).first_seen == days_ago(5)
+
+
+def test_another_service_at_an_unknown_host_is_new():
+    def stranger(*names):
+        services = tuple(service("80/tcp", name) for name in names)
+        return look(seen("192.0.2.10"), CLEAN, seen("192.0.2.77", open="80/tcp,22/tcp", services=services))
+
+    result = against(stranger("http"), stranger("redis"))
+    assert (result.exit_code, result.findings[0].grown) == (ExitCode.VIOLATIONS, "redis behind it where http was")
+    for before, now in ((["http"], ["http"]), ([], ["redis"]), (["redis"], [])):
+        assert against(stranger(*before), stranger(*now)).exit_code is ExitCode.CONFORMS
+
+    def held(process):
+        return audit(POLICY, probe(seen("192.0.2.10"), CLEAN), table(socket("80/tcp", process=process), host="other"))
+
+    assert against(held("nginx"), held("nc")).exit_code is ExitCode.VIOLATIONS
+    assert against(held("nginx"), held("nginx")).exit_code is ExitCode.CONFORMS
+
+
+def test_another_port_behind_a_published_one_is_new():
+    def to(target):
+        return audit(POLICY, declared(replace(opening("8080"), target=target)))
+
+    assert told(against(to("80/tcp"), to("6379/tcp")), "8080/tcp").grown == "6379/tcp behind it where 80/tcp was"
+    for before, now in (("80/tcp", "80/tcp"), (None, "80/tcp"), ("80/tcp", None)):
+        assert told(against(to(before), to(now)), "8080/tcp").novelty is Novelty.PERSISTING
+
+
+def test_a_range_that_leads_elsewhere_is_new_and_a_shorter_one_persists():
+    def to(last, target):
+        return audit(POLICY, declared(replace(opening("7000", last=last), target=target)))
+
+    (grown,) = against(to(7009, "7000-7009/tcp"), to(7009, "6370-6379/tcp")).findings
+    assert grown.grown == "630 ports lower behind it where the same ports was"
+    shorter = against(to(7009, "7000-7009/tcp"), to(7004, "7000-7004/tcp"))
+    assert shorter.findings[0].novelty is Novelty.PERSISTING
+
+
+@pytest.mark.parametrize("more", [{"process": "docker-proxy"}, {"nat": True}])
+def test_a_forward_to_another_port_is_new_and_one_to_another_address_persists(more):
+    def to(forwards):
+        return audit(POLICY, table(socket("8080/tcp", forwards=forwards, **more)))
+
+    web, other = to("172.17.0.2:80"), to("172.17.0.9:6379")
+    assert told(against(web, other), "8080/tcp").grown == "6379/tcp behind it where 80/tcp was"
+    assert told(against(web, to("172.17.0.9:80")), "8080/tcp").novelty is Novelty.PERSISTING
+    assert told(against(to("[fd00::2]:80"), to("[fd00::9]:6379")), "8080/tcp").novelty is Novelty.NEW
+
+
+def rule(text):
+    return (
+        "version: 1\nsettings: {fail_on: low}\nvantages: {office: {networks: [10.0.0.0/8]}}\n"
+        "hosts: {web-1: 192.0.2.10, web-2: 192.0.2.11}\n"
+        f"rules: [{{id: r, reviewed: false, {text}}}]\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "how"),
+    [
+        (
+            "hosts: [web-1], allow: [22, 80]",
+            "hosts: [web-1], allow: ['1-65535']",
+            "1-21/tcp,23-79/tcp,81-65535/tcp too",
+        ),
+        ("hosts: [web-1], allow: [22]", "hosts: ['*'], allow: [22]", "for hosts * where hosts web-1 was"),
+        (
+            "hosts: [web-1], from: [office], allow: [22]",
+            "hosts: [web-1], allow: [22]",
+            "for hosts web-1 where hosts web-1 from office was",
+        ),
+        (
+            "hosts: [web-1], allow: [{port: 22, process: sshd}]",
+            "hosts: [web-1], allow: [22]",
+            "for hosts web-1 where hosts web-1, process sshd was",
+        ),
+    ],
+)
+def test_a_rule_nobody_reviewed_that_permits_more_is_new(before, now, how):
+    def rules(text):
+        everything = probe(seen("192.0.2.10"), seen("192.0.2.11"), vantage="office")
+        return audit(rule(text), everything)
+
+    def of(result):
+        (found,) = [one for one in result.findings if one.check == "unreviewed-allow"]
+        return found
+
+    assert of(against(rules(before), rules(now))).grown == how
+    assert of(against(rules(before), rules(before))).novelty is Novelty.PERSISTING

@@ -81,7 +81,7 @@ sockets = st.builds(
 )  # fmt: skip
 openings = st.builds(
     Opening, port=ports, bind=maybe(networks), sources=maybe(networks), group=maybe(texts), what=maybe(texts),
-    location=maybe(locations), way=st.sampled_from(Way), more=port_sets(),
+    target=maybe(texts), location=maybe(locations), way=st.sampled_from(Way), more=port_sets(),
 ).flatmap(
     lambda one: maybe(st.integers(one.port.number + 1, HIGHEST + 1)).map(
         lambda last: replace(one, last=None if last is None or last > HIGHEST else last)
@@ -130,7 +130,7 @@ A_FIELD_OF_EVERY_KIND = {
     ServiceSeen: 8,
     Socket: 15,
     Container: 3,
-    Opening: 9,
+    Opening: 10,
     Location: 5,
     Origin: 8,
     Completion: 3,

@@ -154,13 +154,15 @@ def _settled(found: Exposure, name: str, item: PortItem, count: int, ports: Port
     """Note an item that no variable leaves open."""
     low, high = item.low or 0, item.high or 0
     bind = bound_to(item.address)
-    what, location = f"{name}, its {item.target}/{item.protocol}", item.location
+    target, location = f"{item.target}/{item.protocol}", item.location
+    what = f"{name}, its {target}"
     local = bind is not None and bind <= LOOPBACK
     if not high:
         if local:  # seen by nobody else: told as a range, for policies that speak of the loopback
             first, last = EPHEMERAL
             chosen = f"{what}, on one of these that the engine chooses"
-            opening = Opening(port=Port(_protocol(item), first), last=last, bind=bind, what=chosen, location=location)
+            port = Port(_protocol(item), first)
+            opening = Opening(port=port, last=last, bind=bind, what=chosen, target=target, location=location)
             found.publish(location, opening)
         else:
             found.leave_open(location, f"{name} publishes {item.target} on a port that the engine chooses", ports)
@@ -172,6 +174,7 @@ def _settled(found: Exposure, name: str, item: PortItem, count: int, ports: Port
         last=last if last > first else None,
         bind=bind,
         what=what if item.each else f"{what}, on the first free of {low}-{high}",
+        target=target,
         location=location,
     )
     found.publish(location, opening)

@@ -107,6 +107,7 @@ def _openings(container: Container) -> Iterator[Opening]:
                 last=high if high > low else None,
                 bind=bound_to(address),
                 what=f"container {container.name}, its {target}/{protocol}",
+                target=f"{target}/{protocol}",
                 location=container.location,
             )
 

@@ -49,4 +49,6 @@ def _openings(services: Any) -> Iterator[Opening]:
             if not is_port(one.get("PublishedPort")):
                 raise ValueError("no port")
             protocol = Protocol(one.get("Protocol") or "tcp")
-            yield Opening(port=Port(protocol, one["PublishedPort"]), what=f"service {name} of the swarm")
+            target = f"{one['TargetPort']}/{protocol}" if is_port(one.get("TargetPort")) else None
+            port = Port(protocol, one["PublishedPort"])
+            yield Opening(port=port, what=f"service {name} of the swarm", target=target)

@@ -46,10 +46,13 @@ class Face:
         *,
         bind: NetworkSet | None = None,
         reach: Reach = EVERYONE,
+        target: str | None = None,
     ) -> None:
         """Add a port that will be open."""
         sources, group = reach
-        self.openings.append(Opening(port=port, bind=bind, sources=sources, group=group, what=what, location=location))
+        self.openings.append(
+            Opening(port=port, bind=bind, sources=sources, group=group, what=what, target=target, location=location)
+        )
 
     def doubt(self, reason: str, ports: PortSet = NO_PORTS) -> None:
         """Add ports of which the manifest does not say whether they will be open; none named: any."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from auditor.collect.declared.kubernetes.node import Node
     from auditor.collect.declared.kubernetes.resource import Resource
+    from auditor.model.ports import Port
 
 NODE_PORTS = (30000, 32767)
 """Default of ``kube-apiserver --service-node-port-range``."""
@@ -66,7 +67,7 @@ def _open_node_ports(face: Face, resource: Resource, spec: Node, *, advice: str,
         if number.data not in (None, 0, ""):
             port = settled(face, number, entry.get("protocol"))
             if port:
-                face.open(port, number.location, f"node port of {resource.name}")
+                face.open(port, number.location, f"node port of {resource.name}", target=_target(entry, port))
         elif allocated:
             protocols = entry.get("protocol").protocols
             if not protocols:
@@ -114,7 +115,15 @@ def _open_ports(face: Face, resource: Resource, spec: Node) -> None:
         if port and reason:
             face.doubt(reason, PortSet.of(port))
         elif port:
-            face.open(port, entry.get("port").location, f"load balancer of {resource.name}", reach=reach)
+            what = f"load balancer of {resource.name}"
+            face.open(port, entry.get("port").location, what, reach=reach, target=_target(entry, port))
+
+
+def _target(entry: Node, port: Port) -> str | None:
+    """Return the port of the pods, by number or by name: without ``targetPort`` it is the service's own."""
+    given = entry.get("targetPort") if entry.get("targetPort").data not in (None, 0, "") else entry.get("port")
+    target = given.number or given.text
+    return f"{target}/{port.protocol.value}" if target else None
 
 
 def _addresses(resource: Resource, spec: Node) -> tuple[list[str], list[str]]:
