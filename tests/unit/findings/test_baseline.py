@@ -7,6 +7,8 @@ import pytest
 from auditor.errors import ExitCode, UsageError
 from auditor.findings.baseline import held_against
 from auditor.model.findings import Novelty, Status
+from auditor.model.reach import declared_reach
+from auditor.model.reach import grown as reach_grown
 from tests.unit.findings.worlds import (
     audit,
     days_ago,
@@ -331,14 +333,18 @@ def test_another_port_behind_a_published_one_is_new():
         assert told(against(to(before), to(now)), "8080/tcp").novelty is Novelty.PERSISTING
 
 
-def test_a_range_that_leads_elsewhere_is_new_and_a_shorter_one_persists():
+def test_a_range_that_leads_elsewhere_is_new_and_a_shorter_one_reaches_no_further():
     def to(last, target):
         return audit(POLICY, declared(replace(opening("7000", last=last), target=target)))
 
     (grown,) = against(to(7009, "7000-7009/tcp"), to(7009, "6370-6379/tcp")).findings
     assert grown.grown == "630 ports lower behind it where the same ports was"
-    shorter = against(to(7009, "7000-7009/tcp"), to(7004, "7000-7004/tcp"))
-    assert shorter.findings[0].novelty is Novelty.PERSISTING
+    assert grown.novelty is Novelty.NEW
+    long, short = (
+        declared_reach(one, one.ports)
+        for one in (replace(opening("7000", last=last), target=f"7000-{last}/tcp") for last in (7009, 7004))
+    )
+    assert (reach_grown([short], [long]), len(reach_grown([long], [short]))) == ((), 1)
 
 
 @pytest.mark.parametrize("more", [{"process": "docker-proxy"}, {"nat": True}])
