@@ -6,13 +6,14 @@ No report can say that anybody complies; it can only support, or contradict, som
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from auditor.findings.catalogue import CHECKS
 from auditor.model.findings import Novelty, Status
-from auditor.model.policy import Severity
 from auditor.report.control_titles import FRAMEWORKS, TITLES
+from auditor.report.deviations import tolerates
 from auditor.report.escape import one_line
+from auditor.report.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,10 @@ SUPPORTS, AGAINST, NOT_ASSESSED = "supports evidence for", "evidence against", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessed:
-    """One control. ``word`` is one of the three outcomes; ``why`` says what it rests on."""
+    """One control. ``word`` is one of the three outcomes; ``why`` says what it rests on.
+
+    ``violations`` is how many findings contradict it, those that fail nothing among them.
+    """
 
     id: str
     framework: str
@@ -43,27 +47,55 @@ def assessed_controls(audit: Audit) -> list[Assessed]:
     of_hosts = {control for check, control in serving if check.about_exposure}
     titles = {**TITLES, **{own.id: own.title for own in audit.controls if own.title}}
     of_rules = {control for row in audit.hosts for held in row.holds for control in held.controls}
-    failed = _tally(found for found in audit.findings if speaks_against(found))
+    failed = _tally(found for found in audit.findings if found.status is Status.VIOLATION)
+    known = _tally(found for found in audit.findings if tolerates(found) and found.novelty is Novelty.PERSISTING)
+    below = _tally(found for found in audit.findings if tolerates(found) and found.novelty is not Novelty.PERSISTING)
     lifted = _tally(found for found in audit.findings if found.status is Status.EXCEPTED)
     gap = _gap(audit)
     found = []
-    for control in sorted(of_checks | of_rules | failed.keys() | lifted.keys(), key=_order):
+    for control in sorted(
+        of_checks | of_rules | failed.keys() | known.keys() | below.keys() | lifted.keys(), key=_order
+    ):
         about_hosts = control in of_hosts or control not in of_checks
         missing, title = gap if about_hosts else None, titles.get(control, "")
-        found.append(_assessed(control, title, failed.get(control, 0), lifted.get(control, 0), missing))
+        tally = _Tally(
+            failed=failed.get(control, 0),
+            known=known.get(control, 0),
+            below=below.get(control, 0),
+            lifted=lifted.get(control, 0),
+            baseline=audit.baseline is not None,
+        )
+        found.append(_assessed(control, title, tally, missing))
     return found
 
 
-def _assessed(control: str, title: str, failed: int, lifted: int, gap: str | None) -> Assessed:
+class _Tally(NamedTuple):
+    """Findings of one control: those that fail the gate, what it lets pass, and what exceptions lift."""
+
+    failed: int
+    known: int
+    below: int
+    lifted: int
+    baseline: bool
+
+    def __str__(self) -> str:
+        """``14 new, 6 known, 1 that fails nothing`` with a baseline; ``3 violations`` without."""
+        new = f"{self.failed:,} new" if self.baseline else plural(self.failed, "violation")
+        below = f"{self.below:,} that {'fails' if self.below == 1 else 'fail'} nothing"
+        parts = ((self.failed, new), (self.known, f"{self.known:,} known"), (self.below, below))
+        return ", ".join(text for number, text in parts if number)
+
+
+def _assessed(control: str, title: str, tally: _Tally, gap: str | None) -> Assessed:
     prefix, colon, number = control.partition(":")
-    if failed:
-        word, why = AGAINST, f"{failed:,} {'violation' if failed == 1 else 'violations'}"
+    if against := str(tally):
+        word, why = AGAINST, against
     elif gap:
         word, why = NOT_ASSESSED, gap
     else:
         word, why = SUPPORTS, "no violation found"
-    if lifted:
-        why += f", {lifted:,} excepted"
+    if tally.lifted:
+        why += f", {tally.lifted:,} excepted"
     return Assessed(
         id=control,
         framework=FRAMEWORKS.get(prefix, prefix) if colon else "Other",
@@ -71,7 +103,7 @@ def _assessed(control: str, title: str, failed: int, lifted: int, gap: str | Non
         title=title,
         word=word,
         why=why,
-        violations=failed,
+        violations=tally.failed + tally.known + tally.below,
     )
 
 
@@ -84,19 +116,6 @@ def _gap(audit: Audit) -> str | None:
     if any(not used.completion.complete for used in audit.evidence):
         return "incomplete evidence"
     return None
-
-
-def speaks_against(finding: Finding) -> bool:
-    """Whether a finding contradicts its controls.
-
-    What a baseline knows, and what is below the severity that fails the gate, does so too: the gate may let it pass,
-    and the port is open all the same.
-    """
-    if finding.status is Status.NOTE:
-        check = CHECKS.get(finding.check)
-        about_exposure = check is not None and check.about_exposure
-        return about_exposure or finding.novelty is Novelty.PERSISTING or finding.severity > Severity.INFO
-    return finding.status is Status.VIOLATION
 
 
 def _tally(findings: Iterable[Finding]) -> dict[str, int]:

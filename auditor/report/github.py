@@ -11,6 +11,7 @@ from auditor.model.findings import Status
 from auditor.report import wording
 from auditor.report.escape import github_data, github_property, one_line
 from auditor.report.sarif_location import inside
+from auditor.report.tolerated import outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,7 +121,7 @@ def _not_assessed(audit: Audit) -> Iterator[str]:
 
 
 def _last_line(audit: Audit, hidden: int) -> str:
-    text = f"{audit.verdict.value}: {wording.counts(audit)}"
+    text = f"{outcome(audit)}: {wording.counts(audit)}"
     if audit.baseline is not None:
         text += f"; {wording.baseline(audit)}"
     if hidden:

@@ -16,6 +16,7 @@ from auditor.report import wording
 from auditor.report.escape import one_line, xml, xml_safe
 from auditor.report.json_format import timestamp
 from auditor.report.remedies import remedy
+from auditor.report.tolerated import tolerated_by_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -78,9 +79,9 @@ def _suites(audit: Audit) -> Iterable[_Suite]:
             suites[key] = _new_suite(of, audit.policy, vantage_named=named)
         return suites[key]
 
-    for host in audit.hosts:
+    for host, let_pass in zip(audit.hosts, tolerated_by_row(audit), strict=True):
         of_host = suite(host)
-        of_host.cases += _passes(host)
+        of_host.cases += _passes(host, clean=host.verdict is Verdict.CONFORMS and not let_pass)
         of_host.not_asked = str(host.out_of_scope)
     of_policy = _Suite(name=f"policy {audit.policy}", classname=f"exposure.{_name(audit.policy[:_NAMED])}")
     for finding in audit.findings:
@@ -107,9 +108,9 @@ def _name(text: str) -> str:
     return _NOT_A_NAME.sub("_", one_line(text)) or "_"
 
 
-def _passes(host: HostResult) -> list[_Case]:
+def _passes(host: HostResult, *, clean: bool) -> list[_Case]:
     cases = [_Case(name=_holds(held)) for held in host.holds]
-    if host.verdict is Verdict.CONFORMS:
+    if clean:
         looked = host.asked or host.members
         cases.append(_Case(name="no other open ports" if looked else "nothing else is declared open"))
     return cases

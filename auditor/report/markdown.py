@@ -14,12 +14,14 @@ from auditor.model.findings import Status, Verdict
 from auditor.report import wording
 from auditor.report.escape import markdown, markdown_code, one_line
 from auditor.report.remedies import remedies
+from auditor.report.tolerated import outcome, tolerated, tolerated_by_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from auditor.model.findings import Audit, Finding, HostResult, Look, Unverified
     from auditor.report.options import ReportOptions
+    from auditor.report.tolerated import Tolerated
 
 BUDGET = 60_000
 """Bytes of the whole document."""
@@ -69,7 +71,7 @@ def render(audit: Audit, options: ReportOptions) -> bytes:  # noqa: ARG001 - eve
     page = _Page()
     marker = _NOT_A_MARKER.sub("-", one_line(audit.policy))[:60].strip("-")
     page.add(f"<!-- exposure-auditor:{marker} -->\n")
-    page.add(f"## {_MARKS[audit.verdict]}: exposure of {markdown(_short(audit.policy))}\n\n{_counts(audit)}\n")
+    page.add(f"## {_mark(audit)}: exposure of {markdown(_short(audit.policy))}\n\n{_counts(audit)}\n")
     sections = [section for section in _sections(audit) if section.rows]
     for number, section in enumerate(sections):
         _write(page, section, kept=_LAST_WORDS * (len(sections) - number))
@@ -82,6 +84,12 @@ def failure(told: Sequence[str], exit_code: int) -> bytes:
     if len(told) > _PROBLEMS:
         lines.append(f"- and {wording.plural(len(told) - _PROBLEMS, 'more problem')} like these")
     return "\n".join((f"## ❌ not audited (exit code {int(exit_code)})", "", *lines, "")).encode()
+
+
+def _mark(audit: Audit) -> str:
+    if audit.verdict is Verdict.CONFORMS and tolerated(audit.findings):
+        return f"⚠️ {outcome(audit)}"
+    return _MARKS[audit.verdict]
 
 
 def _short(text: str) -> str:
@@ -138,7 +146,7 @@ def _sections(audit: Audit) -> Iterator[_Section]:
     yield _Section(
         title="Hosts",
         columns=("host", "address", "from", "verdict", "open"),
-        rows=[_host(host) for host in audit.hosts],
+        rows=[_host(*of) for of in zip(audit.hosts, tolerated_by_row(audit), strict=True)],
     )
     yield _Section(
         title="Evidence",
@@ -206,7 +214,7 @@ def _look(number: int, look: Look) -> tuple[str, ...]:
     return (str(number), wording.moment(look.finished), "<br>".join(map(markdown, look.changes)) or "-")
 
 
-def _host(host: HostResult) -> tuple[str, ...]:
+def _host(host: HostResult, let_pass: Tolerated) -> tuple[str, ...]:
     if host.members:
         shown = f"{host.vacant:,} of {wording.plural(host.members, 'address')} silent"
     else:
@@ -215,6 +223,6 @@ def _host(host: HostResult) -> tuple[str, ...]:
         markdown(wording.subject(host)),
         markdown(host.address or ""),
         markdown(host.vantage or ""),
-        host.verdict.value,
+        ", ".join(filter(None, (host.verdict.value, let_pass.brief))),
         shown,
     )

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.model.findings import Status
 from auditor.report import json_format, wording
-from auditor.report.controls import AGAINST, NOT_ASSESSED, assessed_controls, speaks_against
+from auditor.report.controls import AGAINST, NOT_ASSESSED, assessed_controls
+from auditor.report.deviations import deviates
 from auditor.report.document import json_document
 from auditor.report.json_format import timestamp
 from auditor.report.oscal_observations import Named, finding_identifier, observations, row_identifier
 from auditor.report.oscal_parts import filled, identifier, properties, prose, resource, tokens, value
+from auditor.report.tolerated import outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,8 +70,8 @@ def _result(audit: Audit, named: Named) -> dict[str, Any]:
     }
     return filled(
         uuid=identifier(named.seed, "result"),
-        title=prose(f"{audit.policy}: {audit.verdict.value}"),
-        description=prose(f"{audit.policy}: {audit.verdict.value}: {wording.counts(audit)}"),
+        title=prose(f"{audit.policy}: {outcome(audit)}"),
+        description=prose(f"{audit.policy}: {outcome(audit)}: {wording.counts(audit)}"),
         start=timestamp(audit.started),
         end=timestamp(audit.finished),
         props=properties(facts),
@@ -143,7 +145,7 @@ def _findings(audit: Audit, controls: Sequence[Assessed], seed: str) -> list[dic
     names = tokens(controls)
     touching: dict[str, list[str]] = {}
     for finding in audit.findings:
-        if speaks_against(finding) or finding.status is Status.EXCEPTED:
+        if deviates(finding) or finding.status is Status.EXCEPTED:
             for control in dict.fromkeys(finding.controls):
                 touching.setdefault(control, []).append(finding_identifier(finding, seed))
     rows = [row_identifier(at, seed) for at in range(len(audit.hosts))]

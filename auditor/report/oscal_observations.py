@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from auditor.report import wording
 from auditor.report.json_format import timestamp
 from auditor.report.oscal_parts import filled, identifier, properties, prose
+from auditor.report.tolerated import tolerated_by_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,11 +62,12 @@ def observations(audit: Audit, named: Named) -> Iterator[dict[str, Any]]:
             named=named,
             collected=collected.by_default,
         )
-    for at, row in enumerate(audit.hosts):
+    for at, (row, let_pass) in enumerate(zip(audit.hosts, tolerated_by_row(audit), strict=True)):
+        verdict = ", with ".join(filter(None, (row.verdict.value, let_pass.spelled)))
         yield _observation(
             row_identifier(at, named.seed),
-            title=f"{wording.subject(row)}: {row.verdict.value}",
-            description=f"What {wording.subject(row)} exposes, held against the policy: {row.verdict.value}",
+            title=f"{wording.subject(row)}: {verdict}",
+            description=f"What {wording.subject(row)} exposes, held against the policy: {verdict}",
             facts=_row(row),
             host=row.host,
             sources=(),

@@ -19,6 +19,7 @@ from auditor.report.text_hosts import host_lines
 from auditor.report.text_matrix import matrix_lines
 from auditor.report.text_style import Style
 from auditor.report.text_wrap import wrapped
+from auditor.report.tolerated import outcome, tolerated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -154,8 +155,6 @@ def _looks(audit: Audit, options: ReportOptions, style: Style) -> Iterator[str]:
 
 
 def _summary(audit: Audit, style: Style) -> Iterator[str]:
-    verdict = style.verdict(audit.verdict, _VERDICTS[audit.verdict])
-    yield f"{verdict}: {wording.counts(audit)}"
-
-
-_VERDICTS = {Verdict.CONFORMS: "conforms", Verdict.VIOLATIONS: "violations", Verdict.UNVERIFIED: "unverified"}
+    let_pass = audit.verdict is Verdict.CONFORMS and tolerated(audit.findings)
+    said = style.warn(outcome(audit)) if let_pass else style.verdict(audit.verdict, outcome(audit))
+    yield f"{said}: {wording.counts(audit)}"

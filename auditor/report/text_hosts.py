@@ -10,6 +10,7 @@ from auditor.model.ports import HIGHEST, Protocol
 from auditor.report import wording
 from auditor.report.escape import one_line
 from auditor.report.text_wrap import columns, padded
+from auditor.report.tolerated import tolerated_by_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from auditor.model.ports import PortSet
     from auditor.report.options import ReportOptions
     from auditor.report.text_style import Style
+    from auditor.report.tolerated import Tolerated
 
 _LISTED = 20
 """Hosts that do not conform and get a line of their own; ``verbose`` lists them all."""
@@ -34,8 +36,10 @@ def host_lines(audit: Audit, options: ReportOptions, style: Style) -> Iterator[s
     if not audit.hosts:
         return
     yield style.bold("hosts")
-    clean = [host for host in audit.hosts if host.verdict is Verdict.CONFORMS]
+    let_pass = dict(zip(map(id, audit.hosts), tolerated_by_row(audit), strict=True))
+    clean = [host for host in audit.hosts if host.verdict is Verdict.CONFORMS and not let_pass[id(host)]]
     troubled = _urgent_first([host for host in audit.hosts if host.verdict is not Verdict.CONFORMS])
+    troubled += [host for host in audit.hosts if host.verdict is Verdict.CONFORMS and let_pass[id(host)]]
     shown = troubled if options.verbose or len(troubled) <= _LISTED else troubled[: _LISTED - 1]
     spelled = clean if options.verbose or len(clean) <= _FEW else []
     rows = [*shown, *spelled]
@@ -46,15 +50,17 @@ def host_lines(audit: Audit, options: ReportOptions, style: Style) -> Iterator[s
         _widest((one_line(row.vantage or "") for row in rows), options.width * _ADDRESS // 100) if named else 0,
     )
     for row in rows:
-        yield _line(row, widths, options, style)
+        yield _line(row, let_pass[id(row)], widths, options, style)
     if len(shown) < len(troubled):
-        yield f"  and {len(troubled) - len(shown):,} more that do not conform (--verbose shows them)"
+        conform = any(row.verdict is Verdict.CONFORMS for row in troubled[len(shown) :])
+        what = "with deviations or gaps" if conform else "that do not conform"
+        yield f"  and {len(troubled) - len(shown):,} more {what} (--verbose shows them)"
     if clean and not spelled:
         yield from _together(clean, frozenset(row.host for row in troubled), options, style)
     yield from _not_asked(audit.hosts, options)
 
 
-def _urgent_first(rows: Sequence[HostResult]) -> Sequence[HostResult]:
+def _urgent_first(rows: Sequence[HostResult]) -> list[HostResult]:
     """Put hosts with violations before those that are not verified; the rows of a host stay together."""
     failing = {(row.host, row.member) for row in rows if row.verdict is Verdict.VIOLATIONS}
     return sorted(rows, key=lambda row: (row.host, row.member) not in failing)
@@ -64,14 +70,19 @@ def _widest(cells: Iterable[str], most: int) -> int:
     return min(most, max(map(columns, cells), default=0))
 
 
-def _line(row: HostResult, widths: tuple[int, int, int], options: ReportOptions, style: Style) -> str:
+def _line(
+    row: HostResult, let_pass: Tolerated, widths: tuple[int, int, int], options: ReportOptions, style: Style
+) -> str:
     cells = [padded(wording.subject(row), widths[0]), padded(_address(row), widths[1])]
     if widths[2]:
         cells.append(padded(one_line(row.vantage or ""), widths[2]))
     head = "  ".join(cell for cell in cells if cell)
-    mark = style.verdict(row.verdict, f"{_word(row.verdict):<10}")
+    word = f"{_word(row.verdict):<10}"
+    amber = row.verdict is Verdict.CONFORMS and let_pass
+    mark = style.warn(word) if amber else style.verdict(row.verdict, word)
     room = None if options.verbose else max(24, options.width - columns(head) - 16)
-    return f"  {mark}  {head}  {_state(row, room)}".rstrip()
+    state = ", ".join(filter(None, (_state(row, room), let_pass.spelled)))
+    return f"  {mark}  {head}  {state}".rstrip()
 
 
 def _address(row: HostResult) -> str:

@@ -13,6 +13,7 @@ from auditor.model.findings import Novelty, Status
 from auditor.model.location import STDIN
 from auditor.model.policy import Severity
 from auditor.model.ports import Protocol
+from auditor.report.deviations import deviates
 from auditor.report.escape import one_line
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def baseline(audit: Audit, base: str = "") -> str:
         return ""
     tally = dict.fromkeys(Novelty, 0)
     for finding in audit.findings:
-        if finding.novelty and (finding.status is Status.VIOLATION or finding.novelty is Novelty.PERSISTING):
+        if finding.novelty and deviates(finding):
             tally[finding.novelty] += 1
     when = f" of {moment(against.finished)}" if against.finished else ""
     unseen = f", {len(against.unseen):,} not looked at again" if against.unseen else ""

@@ -80,6 +80,31 @@ def test_findings_are_filtered_by_status_severity_host_and_text(browser, page):
     assert shown(browser) == ["db"]
 
 
+def test_a_search_hides_no_gap_and_says_in_each_section_what_it_hides(browser, page):
+    notes = "[...document.querySelectorAll('[data-hides]')].filter((one) => !one.hidden).map((one) => one.textContent)"
+    browser.show(page)
+    assert browser.run(f"return {notes}") == []
+    chosen(browser, "q", "nothing is like this")
+    settled(browser, "document.getElementById('none').hidden === false")
+    assert browser.run("return document.querySelectorAll('tr.gap:not([hidden])').length") == 2
+    told = browser.run(f"return {notes}")
+    hidden = browser.run("return document.querySelectorAll('li.h').length")
+    assert f"0 of {hidden} rows shown: the others are hidden by the search." in told
+    assert "0 of 8 findings shown: nothing, is, like, this." in told
+    assert "Not the whole report: a search or filter was set. 0 of 8 findings shown: nothing, is, like, this." in told
+    assert len(told) == 4
+    display = "return getComputedStyle(document.querySelector('header .paper')).display"
+    browser.cdp("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert browser.run(display) == "block"
+    finally:
+        browser.cdp("Emulation.setEmulatedMedia", media="")
+    assert browser.run(display) == "none"
+    chosen(browser, "q", "")
+    settled(browser, "document.getElementById('none').hidden")
+    assert browser.run(f"return {notes}") == []
+
+
 def test_a_tile_shows_the_violations_of_its_severity(browser, page):
     browser.show(page)
     browser.click(".levels a.s-critical")

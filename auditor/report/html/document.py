@@ -13,6 +13,7 @@ from auditor.model.findings import Status, Verdict
 from auditor.model.policy import Severity
 from auditor.report import wording
 from auditor.report.controls import assessed_controls
+from auditor.report.deviations import deviates
 from auditor.report.escape import one_line
 from auditor.report.html.exceptions import exceptions_used, reviews
 from auditor.report.html.hosts import Sheets
@@ -21,6 +22,7 @@ from auditor.report.html.numbers import numbers_of
 from auditor.report.html.parts import anchor, ends, marked, slug
 from auditor.report.html.scope import scope_of
 from auditor.report.remedies import remedies
+from auditor.report.tolerated import conclusion, outcome
 
 if TYPE_CHECKING:
     from auditor.model.findings import Audit
@@ -46,6 +48,8 @@ def written(audit: Audit, options: ReportOptions) -> str:
             script=Markup(script),  # noqa: S704 - our own file
             security=_security(style, script),
             numbers=numbers_of(audit),
+            outcome=outcome(audit),
+            conclusion=conclusion(audit),
             counts={status.value: number for status, number in audit.counts().items()},
             hosts_named=sorted({one_line(found.host) for found in audit.findings if found.host}),
             several_vantages=wording.several_vantages(audit),
@@ -89,7 +93,12 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     environment.globals.update(
-        Status=Status, Verdict=Verdict, severities=tuple(reversed(Severity)), wording=wording, marked=marked
+        Status=Status,
+        Verdict=Verdict,
+        severities=tuple(reversed(Severity)),
+        wording=wording,
+        marked=marked,
+        deviates=deviates,
     )
     environment.filters.update(anchor=anchor, slug=slug, ends=ends)
     return environment

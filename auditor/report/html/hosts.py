@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from auditor.model.findings import Verdict
 from auditor.model.ports import Port, PortSet
-from auditor.report.html.seen import seen_by_row
+from auditor.report.seen import seen_by_row
+from auditor.report.tolerated import tolerated
 
 if TYPE_CHECKING:
     from datetime import date
 
     from auditor.model.findings import Audit, Finding, HostResult, Requirement
-    from auditor.report.html.seen import Seen
+    from auditor.report.seen import Seen
+    from auditor.report.tolerated import Tolerated
 
 _ROWS = 300
 """Ports of a host that get a row each; of a host that answers everywhere the others are told as ranges."""
@@ -40,13 +42,15 @@ class PortRow:
 class Sheet:
     """One host, or address of a network, as seen from one vantage.
 
-    ``many`` are findings that stand for many ports at once; ``rest`` is open, too, and neither in them nor in a row.
+    ``many`` are findings that stand for many ports at once; ``let_pass`` counts what deviates and fails
+    nothing; ``rest`` is open, too, and neither in them nor in a row.
     """
 
     result: HostResult
     anchor: str
     rows: tuple[PortRow, ...]
     many: tuple[Finding, ...]
+    let_pass: Tolerated
     rest: PortSet
 
 
@@ -85,6 +89,7 @@ class Sheets:
             anchor=f"h-{at}",
             rows=tuple(ordered[:_ROWS]),
             many=seen.many,
+            let_pass=tolerated(seen.findings),
             rest=rest | PortSet.of(*(row.port for row in ordered[_ROWS:])),
         )
 

@@ -12,8 +12,8 @@ from auditor.report import json_load
 from auditor.report.html import render
 from auditor.report.html.hosts import Sheets
 from auditor.report.html.matrix import exposure
-from auditor.report.html.seen import seen_by_row
 from auditor.report.options import DEFAULTS
+from auditor.report.seen import seen_by_row
 from auditor.report.wording import view
 from tests.unit.report import audits
 

@@ -3,7 +3,7 @@
   const $ = (id) => document.getElementById(id);
   const list = $('list');
   const findings = list ? [...list.children] : [];
-  const places = [...document.querySelectorAll('li.h, .matrix tbody tr, tr.gap')];
+  const places = { hosts: [...document.querySelectorAll('li.h')], matrix: [...document.querySelectorAll('.matrix tbody tr')] };
   const ranks = ['critical', 'high', 'medium', 'low', 'info'];
   const texts = new Map();
   const text = (element) => {
@@ -12,7 +12,16 @@
   };
   const count = (number, noun) => number.toLocaleString('en') + ' ' + noun + (number === 1 ? '' : 's');
 
-  // Filter: every word must be somewhere in the finding; hosts, gaps and the matrix follow the words and the host.
+  // Whatever is hidden is said where it is missing, on paper too.
+  const tell = (section, partly, words) => {
+    for (const note of document.querySelectorAll('[data-hides="' + section + '"]')) {
+      note.hidden = !partly;
+      note.textContent = partly ? words + '.' : '';
+    }
+  };
+
+  // Filter: every word must be somewhere in the finding; hosts and the matrix follow the words and
+  // the host, and say so. What is not verified is never hidden.
   const fields = ['status', 'severity', 'host', 'novelty'];
   const chosen = (field) => ($('by-' + field) ? $('by-' + field).value : '');
   const filter = () => {
@@ -26,9 +35,14 @@
       shown += fits;
     }
     const host = chosen('host');
-    for (const one of places) {
-      one.hidden = !((!host || !('host' in one.dataset) || one.dataset.host === host)
-        && words.every((word) => text(one).includes(word)));
+    for (const [section, rows] of Object.entries(places)) {
+      let left = 0;
+      for (const one of rows) {
+        one.hidden = !((!host || one.dataset.host === host) && words.every((word) => text(one).includes(word)));
+        left += !one.hidden;
+      }
+      tell(section, left < rows.length, left.toLocaleString('en') + ' of ' + count(rows.length, 'row')
+        + ' shown: the others are hidden by the search');
     }
     $('none').hidden = shown > 0;
     $('shown').textContent = shown === findings.length
@@ -36,6 +50,10 @@
       : shown.toLocaleString('en') + ' of ' + count(findings.length, 'finding');
     const filtered = words.length > 0 || wanted.length > 0;
     document.body.classList.toggle('filtered', filtered);
+    const part = shown.toLocaleString('en') + ' of ' + count(findings.length, 'finding') + ' shown: '
+      + [...words, ...wanted.map(([field, value]) => field + ' ' + value)].join(', ');
+    tell('findings', filtered, part);
+    tell('report', filtered, 'Not the whole report: a search or filter was set. ' + part);
   };
   const empty = () => { for (const field of $('filter').querySelectorAll('input, select')) field.value = ''; };
   const clear = () => { empty(); filter(); };

@@ -26,8 +26,9 @@ _NOT_OPEN = {NOT_FILTERED, REQUIRED_NOT_OPEN}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The findings of one row, worst first: those of one port by port, and those that stand for many."""
+    """The findings of one row, worst first: all, those of one port by port, and those that stand for many."""
 
+    findings: tuple[Finding, ...]
     single: dict[Port, Finding]
     many: tuple[Finding, ...]
 
@@ -58,7 +59,9 @@ def _sorted(findings: Sequence[Finding]) -> Seen:
     for one in findings:  # worst first: what comes first stays
         if one.port is not None:
             single.setdefault(one.port, one)
-    return Seen(single=single, many=tuple(one for one in findings if one.port is None and one.ports))
+    return Seen(
+        findings=tuple(findings), single=single, many=tuple(one for one in findings if one.port is None and one.ports)
+    )
 
 
 def _showing(finding: Finding, rows: Sequence[HostResult]) -> Iterator[int]:
