@@ -115,7 +115,7 @@ class _Project:
     def _inputs(self, variables: Mapping[str, str]) -> Sequence[Input]:
         """Return the files that were named; to the one that compose takes by itself, those that it takes along."""
         if len(self.files) > 1:
-            return self.files
+            return _in_order(self.files)
         file = self.files[0]
         listed = variables.get("COMPOSE_FILE", "").split(variables.get("COMPOSE_PATH_SEPARATOR") or os.pathsep)
         together = [self.folder.file(name) for name in listed if name]
@@ -125,6 +125,13 @@ class _Project:
             return self.files
         override = next((one for name in OVERRIDES if (one := self.folder.file(name)).path.is_file()), None)
         return self.files if override is None else (file, override)
+
+
+def _in_order(files: Sequence[Input]) -> Sequence[Input]:
+    """Put the file that compose takes by itself before its override: a shell's glob names the override first."""
+    base = max((at for at, file in enumerate(files) if file.path.name in MAIN), default=0)
+    early = [file for file in files[:base] if file.path.name in OVERRIDES]
+    return [*(file for file in files[: base + 1] if file not in early), *early, *files[base + 1 :]]
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from auditor.collect.declared.infrastructure.access import Access, shown
 from auditor.collect.declared.infrastructure.aws import networks_of, ports_of
 from auditor.collect.declared.infrastructure.subject import Subject, observations
-from auditor.errors import EvidenceError
+from auditor.errors import CutOffError, EvidenceError
 from auditor.files.documents import read_documents
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def parse(source: SourceText) -> Iterator[Observation]:
     """Read a listing: each group by its id, its name and its ``Name`` tag. What carries them is not in it.
 
     :raises EvidenceError: not JSON, or not of that form.
+    :raises CutOffError: after the observations, of one page of a listing.
     """
     (document,) = read_documents(source)
     groups = document.data.get("SecurityGroups") if isinstance(document.data, dict) else None
@@ -32,6 +33,9 @@ def parse(source: SourceText) -> Iterator[Observation]:
     yield from observations(
         _group(document, entry, ("SecurityGroups", at)) for at, entry in enumerate(groups) if isinstance(entry, dict)
     )
+    if document.data.get("NextToken"):
+        place = document.location(("NextToken",), key=True)
+        raise CutOffError(f"{place}: this is one page of a listing, and more groups follow ('NextToken')")
 
 
 def _group(document: Document, entry: dict[str, Any], path: Path) -> Subject:

@@ -10,10 +10,10 @@ from auditor.collect.declared.kubernetes.entrances import gateway, ingress, isti
 from auditor.collect.declared.kubernetes.face import CLASSES, CLUSTER, Face
 from auditor.collect.declared.kubernetes.node import MisshapenError
 from auditor.collect.declared.kubernetes.pods import makes_pods, unknown_kind, workload
-from auditor.collect.declared.kubernetes.resource import Resource, objects_in
+from auditor.collect.declared.kubernetes.resource import Resource, more_after, objects_in
 from auditor.collect.declared.kubernetes.services import service
 from auditor.collect.declared.kubernetes.unread import unread
-from auditor.errors import EvidenceError
+from auditor.errors import CutOffError, EvidenceError
 from auditor.files.documents import read_documents
 
 if TYPE_CHECKING:
@@ -48,13 +48,18 @@ def parse(source: SourceText) -> Iterator[Observation]:
     """Yield what each object opens, place by place; before that, that all places are spoken of.
 
     :raises EvidenceError: not YAML or JSON, or something from which manifests are yet to be made.
+    :raises CutOffError: after the observations, of one page of a list.
     """
-    objects = tuple(objects_in(_documents(source)))
+    documents = _documents(source)
+    objects = tuple(objects_in(documents))
     _refuse_kustomization(source, objects)
     for name in CLASSES:
         yield Face(names=(name, CLUSTER)).observation()
     for found in objects:
         yield from (face.observation() for face in _faces(found))
+    if (more := next(more_after(documents), None)) is not None:
+        key = more.path[-1]
+        raise CutOffError(f"{more.key_location}: this is one page of a list, and more objects follow ('{key}')")
 
 
 def _documents(source: SourceText) -> tuple[Document, ...]:

@@ -49,6 +49,17 @@ def objects_in(documents: Iterable[Document]) -> Iterator[Resource | Node]:
             yield from _take(node, kind, version, waiting)
 
 
+def more_after(documents: Iterable[Document]) -> Iterator[Node]:
+    """Yield what says of a list that it is one page, and others follow: ``continue``, ``remainingItemCount``."""
+    for document in documents:
+        whole = Node(document, (), document.data)
+        for node in whole.entries() if isinstance(whole.data, list) else (whole,):
+            if isinstance(node.data, dict) and isinstance(node.data.get("items"), list):
+                metadata = Node(document, (*node.path, "metadata"), node.data.get("metadata"))
+                fields = metadata.data if isinstance(metadata.data, dict) else {}
+                yield from (metadata.get(key) for key in ("continue", "remainingItemCount") if fields.get(key))
+
+
 def _take(node: Node, kind: str, version: str, waiting: list[tuple[Node, str, str]]) -> Iterator[Resource | Node]:
     """Yield what a value is; what it wraps goes to those that wait, the first last.
 

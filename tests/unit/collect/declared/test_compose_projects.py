@@ -318,3 +318,26 @@ def test_a_file_from_a_pipe_stands_in_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "here")
     (seen,) = ComposeFile(str(tmp_path / "spool/copy"), "standard input", {})
     assert [str(one.ports) for one in seen.openings] == ["1/tcp"]
+
+
+@pytest.mark.parametrize(
+    "order", [("compose.override.yaml", "compose.yaml"), ("compose.yaml", "compose.override.yaml")]
+)
+def test_the_override_goes_over_its_file_in_whatever_order_both_are_named(tmp_path, order):
+    files = {"compose.yaml": over('"127.0.0.1:9000:80"'), "compose.override.yaml": OVERRIDDEN}
+    written(tmp_path, files)
+    assert published(tmp_path, {name: files[name] for name in order}, order[1]) == ["9000/tcp"]
+
+
+def test_other_files_keep_the_order_in_which_they_are_named(tmp_path):
+    files = {
+        "compose.override.yaml": OVERRIDDEN,
+        "a.yaml": BASE,
+        "docker-compose.yml": over('"127.0.0.1:9000:80"'),
+        "z.yaml": OVERRIDDEN.replace("9000", "9001"),
+    }
+    assert published(tmp_path, files, *list(files)[1:]) == ["9001/tcp"]
+    assert published(tmp_path, files, "a.yaml", "docker-compose.yml") == ["9000/tcp"]
+
+
+OVERRIDDEN = "services: {web: {ports: !override ['9000:80']}}\n"
