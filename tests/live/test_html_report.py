@@ -143,6 +143,13 @@ def test_a_permalink_opens_its_finding_and_brings_it_into_sight(browser, page):
     assert browser.run(f"{box} return box.top >= 0 && box.top < innerHeight")
 
 
+def test_a_permalink_to_what_is_not_there_says_so(browser, page):
+    browser.show(page, "#f-0123456789abcdef")
+    settled(browser, "document.getElementById('lost').hidden === false")
+    browser.run("location.hash = 'controls'")
+    settled(browser, "document.getElementById('lost').hidden")
+
+
 def test_a_permalink_wins_over_a_filter_that_hides_its_finding(browser, page):
     browser.show(page)
     chosen(browser, "by-status", "note")

@@ -107,6 +107,8 @@
   // A link to a finding or a host opens it, whatever the filter says.
   const follow = () => {
     const target = $(location.hash.slice(1));
+    $('lost').hidden = Boolean(target) || !/^#[fh]-/.test(location.hash);
+    if (!$('lost').hidden) $('findings').scrollIntoView({ block: 'start' });
     if (!target || !target.matches('li.f, li.h')) return;
     if (target.hidden) clear();
     target.firstElementChild.open = true;
