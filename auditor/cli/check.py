@@ -143,7 +143,10 @@ def check(
         retry_for=given.seconds(retry_for, "--retry-for"),
         settings=given.settings(fail_on=fail_on),
         save=save,
-        reports=[output.path for output in wanted if output.path],
+        reports=[
+            *(output.path for output in wanted if output.path),
+            *(actions.summary_beside(wanted) if actions.is_wanted(github) else ()),
+        ],
         limits=limits,
     )
     try:

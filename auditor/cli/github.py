@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import PolicyError
 from auditor.files.paths import below, repository_root
+from auditor.files.spare import OverwriteError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,14 @@ def is_wanted(switch: bool | None) -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true" if switch is None else switch
 
 
+def summary_beside(asked: Sequence[Output]) -> list[str]:
+    """Return the file that gets the summary of the step, unless a report goes there; else nothing."""
+    path = os.environ.get(_SUMMARY)
+    if not path or any(output.path and os.path.realpath(output.path) == os.path.realpath(path) for output in asked):
+        return []
+    return [path]
+
+
 def announce(audit: Audit, asked: Sequence[Output], options: ReportOptions) -> None:
     """Write annotations to standard error, where the runner looks too, and append the summary to the step's file.
 
@@ -39,8 +48,7 @@ def announce(audit: Audit, asked: Sequence[Output], options: ReportOptions) -> N
     if "github" not in names and sys.stderr is not None:
         sys.stderr.write(github.render(audit, options).decode())
         sys.stderr.flush()
-    path = os.environ.get(_SUMMARY)
-    if path and not any(output.path and os.path.realpath(output.path) == os.path.realpath(path) for output in asked):
+    for path in summary_beside(asked):
         _append(path, markdown.render(audit, options))
 
 
@@ -60,8 +68,16 @@ def announce_failure(error: AuditorError, arguments: Sequence[str]) -> None:
     places = [_shown(problem.location) for problem in error.problems] if isinstance(error, PolicyError) else []
     sys.stderr.write(github.failure(told, places).decode())
     sys.stderr.flush()
-    if path := os.environ.get(_SUMMARY):
+    path = os.environ.get(_SUMMARY)
+    if path and not _is_input(path, words, error):
         _append(path, markdown.failure(told, error.exit_code))
+
+
+def _is_input(path: str, words: Sequence[str], error: AuditorError) -> bool:
+    """Whether the summary would go to a file that the command reads."""
+    real = os.path.realpath(path)
+    spared = isinstance(error, OverwriteError) and os.path.realpath(error.name) == real
+    return spared or any("\0" not in word and os.path.realpath(word) == real for word in words)
 
 
 def _shown(location: Location) -> Location:

@@ -29,12 +29,13 @@ def import_(
     """
     from auditor.cli.merge import joined
     from auditor.collect.registry import open_all
-    from auditor.files.spare import spare
+    from auditor.files.spare import reading, spare
     from auditor.report.escape import terminal
 
     spare(files, snapshot=save)
     pieces = open_all(files, vantage=vantage, host=host, asked=given.asked(asked), taken=given.taken(taken))
-    code = joined(pieces, save)
+    with reading():
+        code = joined(pieces, save)
     for remark in filter(None, (piece.remark for piece in pieces)):
         typer.echo(terminal(remark), err=True)
     return code

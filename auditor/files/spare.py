@@ -1,18 +1,65 @@
-"""Inputs are spared: nothing is written over a file that the same run reads, or over another of its outputs."""
+"""Inputs are spared: nothing is written over a file that the same run reads, or over another of its outputs.
+
+Files lead to others: an override, what is included, variables, the source of a plan. These are known once they are
+read, which is before anything is written.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from auditor.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 PARTIAL = ".partial"
 """What a snapshot is called while it is being written."""
+
+
+_noted: ContextVar[dict[str, str] | None] = ContextVar("noted", default=None)
+"""The files that were read so far in this run: what names them in messages, by their path."""
+
+
+class OverwriteError(UsageError):
+    """Something was to be written over a file that is needed: ``name``, as the caller has it."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"writing {name} would destroy a file: {why}; name another file")
+        self.name = name
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Remember inside of it which files are read."""
+    token = _noted.set({})
+    try:
+        yield
+    finally:
+        _noted.reset(token)
+
+
+def note_read(path: str, shown: str) -> None:
+    """Remember a file that is read, and what messages call it."""
+    noted = _noted.get()
+    if noted is not None:
+        noted.setdefault(path, shown)
+
+
+def spare_noted(written: Iterable[str]) -> None:
+    """Hold what will be written against the files that were read since :func:`reading` began.
+
+    :raises UsageError: one of them is an output.
+    """
+    taken = {_identity(path): shown for path, shown in (_noted.get() or {}).items()}
+    for name in written:
+        identity = _identity(name)
+        if identity is not None and identity in taken:
+            raise OverwriteError(name, f"{taken[identity]} is an input")
 
 
 def spare(read: Iterable[str], *, reports: Iterable[str] = (), snapshot: str | None = None) -> None:
@@ -29,7 +76,7 @@ def spare(read: Iterable[str], *, reports: Iterable[str] = (), snapshot: str | N
         if identity is None:
             continue
         if identity in taken:
-            raise UsageError(f"writing {name} would destroy a file: {taken[identity]}; name another file")
+            raise OverwriteError(name, taken[identity])
         taken[identity] = f"{name} is an output, too"
 
 

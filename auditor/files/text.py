@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
 from auditor.errors import PolicyError, Problem
+from auditor.files.spare import note_read
 from auditor.model.location import Location
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def read_bytes(path: Path, shown: str, limit: int) -> bytes:
         if status.st_size > limit:
             _refuse_size(shown, limit)
         with path.open("rb") as file:
+            note_read(str(path), shown)
             raw = file.read(limit + 1)
     except FileNotFoundError:
         _refuse(Location(file=shown), "no such file")

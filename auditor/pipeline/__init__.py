@@ -74,7 +74,7 @@ def check(request: Request, observer: Observer) -> Audit:
     :raises AuditorError: it could not be carried out; the kind says why.
     :raises KeyboardInterrupt: the user stopped it; what was seen until then is saved, if asked for.
     """
-    from auditor.files.spare import spare
+    from auditor.files.spare import reading, spare, spare_noted
     from auditor.findings.baseline import held_against
     from auditor.findings.services import doubtful_names
     from auditor.report.audit_file import read_audit
@@ -101,7 +101,9 @@ def check(request: Request, observer: Observer) -> Audit:
             for one in evidence:
                 getattr(one, "close", _nothing)()
 
-    audit = look() if request.retry_for is None else settled(look, loaded, request.retry_for, observer)
+    with reading():
+        audit = look() if request.retry_for is None else settled(look, loaded, request.retry_for, observer)
+        spare_noted(request.reports)
     if known is None:
         return audit
     return held_against(audit, known.audit, source=request.baseline or "", sha256=known.sha256)

@@ -17,9 +17,9 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from auditor.errors import ReportError
+from auditor.errors import ReportError, UsageError
 from auditor.files.atomic import open_direct, write_failure
-from auditor.files.spare import PARTIAL
+from auditor.files.spare import PARTIAL, spare_noted
 from auditor.model.evidence import Completion
 from auditor.snapshot.decode import fields_of, observation_of
 from auditor.snapshot.encode import footer_line, header_line, observation_line
@@ -139,10 +139,24 @@ class SnapshotWriter:
                 if self._has_notes or (completion.complete and self._has_plan):
                     self._tidy(self._partial, plan=not completion.complete)
                 os.fsync(self._file.fileno())
+                self._spare_inputs()
                 self._partial.replace(os.path.realpath(self._path))
             self._file.close()
         except OSError as error:
             raise self._failure(error) from error
+
+    def _spare_inputs(self) -> None:
+        """Refuse to replace a file that was read in the meantime, as one that another input led to.
+
+        :raises UsageError: that is so; nothing is left of the snapshot.
+        """
+        try:
+            spare_noted((os.fspath(self._path),))
+        except UsageError:
+            self._file.close()
+            if self._partial is not None:
+                self._partial.unlink(missing_ok=True)
+            raise
 
     def _begin(self, origin: Origin, plan: Iterable[str], earlier: Iterable[Part]) -> None:
         self._write(header_line(origin))

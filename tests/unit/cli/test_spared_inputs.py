@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -71,3 +72,68 @@ def test_a_device_may_be_read_and_written():
 def test_a_file_that_is_not_there_yet_is_written_once():
     with pytest.raises(UsageError, match=r"writing \./new would destroy a file: new is an output, too"):
         spare([], reports=["new", "./new"])
+
+
+COMPOSE = "include: [more.yaml]\nservices: {web: {extends: {file: common.yaml, service: web}, image: x}}\n"
+LED_TO = {
+    "compose.override.yaml": "services: {web: {ports: ['80:80']}}\n",
+    "more.yaml": "services: {other: {image: x}}\n",
+    "common.yaml": "services: {web: {image: y}}\n",
+    ".env": "A=b\n",
+}
+
+
+@pytest.fixture
+def project(folder):
+    for name, text in {"compose.yaml": COMPOSE, **LED_TO}.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def refused(folder, capsys, command, name):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    capsys.readouterr()
+    assert run(command) == 2
+    assert capsys.readouterr().err.startswith(f"error: writing {name} would destroy a file: ")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+CHECK = ["check", "p.yaml", "compose.yaml", "--host", "web", "--taken", "2026-11-22T11:00:00Z", NOW]
+
+
+@pytest.mark.parametrize("name", LED_TO)
+def test_a_report_over_a_file_that_an_input_led_to_is_refused(project, capsys, name):
+    refused(project, capsys, [*CHECK, "-o", "text=out.txt", "-o", f"json={name}"], name)
+
+
+@pytest.mark.parametrize("name", LED_TO)
+def test_a_snapshot_over_a_file_that_an_input_led_to_is_refused(project, capsys, name):
+    refused(project, capsys, ["import", "compose.yaml", "--save", name], name)
+
+
+@pytest.mark.parametrize("name", ["p.yaml", "base.yaml", "compose.yaml", *LED_TO])
+def test_the_summary_of_a_step_over_an_input_is_refused(project, capsys, monkeypatch, name):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project / name))
+    before = {path.name: path.read_bytes() for path in project.iterdir()}
+    assert run([*CHECK, "--github", "-o", "text=out.txt"]) == 2
+    assert "would destroy a file" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in project.iterdir()} == before
+
+
+def test_a_failure_is_not_told_in_an_input(project, monkeypatch):
+    (project / "p.yaml").write_text("version: 9\n", encoding="utf-8")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "p.yaml")
+    assert run([*CHECK, "--github"]) == 2
+    assert (project / "p.yaml").read_text(encoding="utf-8") == "version: 9\n"
+
+
+def test_the_source_of_a_plan_is_spared(folder, capsys):
+    (folder / "main.tf").write_text('resource "aws_security_group" "web" {}\n', encoding="utf-8")
+    after = {"ingress": [{"from_port": 80, "to_port": 80, "protocol": "tcp", "cidr_blocks": ["0.0.0.0/0"]}]}
+    change = {"address": "aws_security_group.web", "mode": "managed", "type": "aws_security_group", "name": "web"}
+    change |= {"change": {"actions": ["create"], "before": None, "after": after, "after_unknown": {}}}
+    plan = {"format_version": "1.2", "terraform_version": "1.9.0", "resource_changes": [change]}
+    plan["configuration"] = {"root_module": {}}
+    (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    command = ["check", "p.yaml", "plan.json", "--taken", "2026-11-22T11:00:00Z", NOW, "-o", "json=main.tf"]
+    refused(folder, capsys, command, "main.tf")
