@@ -38,4 +38,4 @@ def settled(look: Callable[[], Audit], loaded: Loaded, retry_for: float, observe
         if same and not is_waiting(audit, loaded.policy.hosts, loaded.resolver):
             return looked(audit, looks, settled=True)
         if left <= 0 or len(looks) >= _MOST_LOOKS:
-            return looked(audit, looks, settled=same)
+            return looked(audit, looks, before=before, settled=same)
