@@ -10,12 +10,14 @@ again: no evidence is never a pass.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from auditor.errors import UsageError
+from auditor.errors import EvidenceError, UsageError
 from auditor.findings.catalogue import UNKNOWN_HOST
 from auditor.findings.conclude import exit_code_of
 from auditor.findings.growth import how_grown
+from auditor.findings.making import fingerprint, plain
 from auditor.findings.rows import verdict_of
 from auditor.model.evidence import Kind
 from auditor.model.findings import Baseline, Novelty, Status, Verdict
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     from auditor.model.findings import Audit, Finding, HostResult, Unverified
 
+_CLOCKS_DIFFER = timedelta(minutes=5)
+"""So far ahead may the clock of the machine that made the baseline be."""
+
 
 def held_against(audit: Audit, earlier: Audit, *, source: str, sha256: str | None = None) -> Audit:
     """Return the audit with what the baseline says of each finding, and the verdict on what is new.
@@ -33,13 +38,17 @@ def held_against(audit: Audit, earlier: Audit, *, source: str, sha256: str | Non
     Violations that persist become notes. What is unverified stays so, whatever the baseline says.
 
     :raises UsageError: the baseline is of another policy, so that no finding of it could be found again.
+    :raises EvidenceError: no audit wrote it so: a fingerprint is of another finding, or it ended in the future.
     """
     if earlier.policy != audit.policy:
         raise UsageError(
             f"{source} is an audit of policy {earlier.policy!r:.80}, and this is one of {audit.policy!r:.80}"
         )
+    if earlier.finished > audit.finished + _CLOCKS_DIFFER:
+        raise EvidenceError(f"{source} ended {earlier.finished:%Y-%m-%dT%H:%M:%SZ}, which is yet to come: no baseline")
     known = _Index(found for found in earlier.findings if _counts(found))
     present = _Index(audit.findings)
+    _refuse_edited(earlier, present, source)
     findings = tuple(_told(found, known, earlier.finished) for found in audit.findings)
     looked = _Looked(audit, earlier)
     gone = [found for found in earlier.findings if _counts(found) and not present.has(found)]
@@ -66,6 +75,33 @@ def _counts(earlier: Finding) -> bool:
     return earlier.status is Status.VIOLATION or earlier.novelty is Novelty.PERSISTING
 
 
+def _refuse_edited(earlier: Audit, present: _Index, source: str) -> None:
+    """Refuse a finding that says of itself another thing than its fingerprint does: it would excuse what it is not.
+
+    The identity of one without a port has a part that no audit file tells: such a one is held against today's.
+    """
+    for number, found in enumerate(earlier.findings):
+        made = fingerprint(
+            found.check,
+            earlier.policy,
+            host=found.host or "",
+            member=found.member,
+            vantage=found.vantage,
+            port=str(found.port),
+        )
+        fits = found.port is None or found.fingerprint == made
+        if not fits or any(_said_of(one) != _said_of(found) for one in present.like(found)):
+            where = f"{found.check} {plain(found.host or 'of the policy')} {found.port or ''}".rstrip()
+            raise EvidenceError(
+                f"{source}: findings[{number}]: its fingerprint is not that of {where}: the file was edited, so that it"
+                " is no baseline; make it anew"
+            )
+
+
+def _said_of(found: Finding) -> tuple[str | None, ...]:
+    return found.check, found.host, found.member, found.vantage, str(found.port)
+
+
 class _Index:
     """Findings by fingerprint."""
 
@@ -90,7 +126,7 @@ def _told(found: Finding, known: _Index, known_at: datetime) -> Finding:
         return replace(found, novelty=Novelty.NEW)
     if worse := how_grown(found, earlier):
         return replace(found, novelty=Novelty.NEW, grown=worse)
-    since = min(one.first_seen or known_at for one in earlier)
+    since = min(known_at, *(one.first_seen or known_at for one in earlier))
     return replace(found, novelty=Novelty.PERSISTING, status=Status.NOTE, first_seen=since)
 
 

@@ -37,7 +37,14 @@ def how_grown(found: Finding, earlier: Sequence[Finding]) -> str | None:
     if beyond := grown(found.reach, before):
         return _how(beyond[0], found.reach, before)
     services = _others(_names(found.service), [_names(one.service) for one in earlier])
-    return services or _others(_programs(found.process), [_programs(one.process) for one in earlier])
+    programs = _others(_programs(found.process), [_programs(one.process) for one in earlier])
+    return services or programs or _graver(found, earlier)
+
+
+def _graver(found: Finding, earlier: Sequence[Finding]) -> str | None:
+    """Say so where the policy holds it for graver now: what was put up with was the lesser one."""
+    worst = max(one.severity for one in earlier)
+    return f"{found.severity} where {worst} was" if found.severity > worst else None
 
 
 def _how(beyond: Reach, now: Sequence[Reach], before: Sequence[Reach]) -> str:

@@ -1,12 +1,14 @@
 """An audit against an earlier one: what is new fails, what persists is told, what is fixed was looked at again."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from auditor.errors import ExitCode, UsageError
+from auditor.errors import EvidenceError, ExitCode, UsageError
 from auditor.findings.baseline import held_against
 from auditor.model.findings import Novelty, Status
+from auditor.model.ports import Port
 from auditor.model.reach import declared_reach
 from auditor.model.reach import grown as reach_grown
 from tests.unit.findings.worlds import (
@@ -398,3 +400,48 @@ def test_a_rule_nobody_reviewed_that_permits_more_is_new(before, now, how):
 
     assert of(against(rules(before), rules(now))).grown == how
     assert of(against(rules(before), rules(before))).novelty is Novelty.PERSISTING
+
+
+def edited(earlier, **what):
+    return replace(earlier, findings=tuple(replace(one, **what) for one in earlier.findings))
+
+
+@pytest.mark.parametrize(
+    "what", [{"host": "web-2"}, {"check": "too-wide"}, {"port": Port.parse("25")}, {"vantage": "x"}]
+)
+def test_a_finding_that_is_not_what_its_fingerprint_says_excuses_nothing(what):
+    earlier = look(seen("192.0.2.10", open="22/tcp"), CLEAN)
+    with pytest.raises(EvidenceError, match=r"old\.json: findings\[0\]: its fingerprint is not that of"):
+        against(edited(earlier, **what), earlier)
+
+
+def test_a_fingerprint_that_was_put_under_another_finding_excuses_nothing():
+    earlier = look(seen("192.0.2.10", open="22/tcp"), CLEAN)
+    now = look(seen("192.0.2.10", open="6379/tcp"), CLEAN)
+    with pytest.raises(EvidenceError, match=r"not that of unexpected-open web-1 22/tcp"):
+        against(edited(earlier, fingerprint=now.findings[0].fingerprint), now)
+
+
+def test_a_fingerprint_without_a_port_is_held_against_what_is_found_today():
+    earlier = look(seen("192.0.2.10"), CLEAN, seen("192.0.2.99", open="22/tcp"))
+    assert against(earlier, earlier).exit_code is ExitCode.CONFORMS
+    with pytest.raises(EvidenceError, match="its fingerprint is not that of unknown-host web-1"):
+        against(edited(earlier, host="web-1"), earlier)
+
+
+def test_a_baseline_of_the_future_is_refused_and_a_clock_that_is_ahead_is_not():
+    earlier = look(seen("192.0.2.10", open="22/tcp"), CLEAN)
+    with pytest.raises(EvidenceError, match=r"old\.json ended 2026-11-23T12:00:00Z, which is yet to come"):
+        against(replace(earlier, finished=days_ago(-1)), earlier)
+    ahead = replace(earlier, finished=earlier.finished + timedelta(minutes=4))
+    assert against(ahead, earlier).exit_code is ExitCode.CONFORMS
+
+
+def test_what_the_policy_holds_for_graver_now_is_new():
+    def judged(severity):
+        rules = f"rules: [{{hosts: ['*'], deny: [23], severity: {severity}}}]\n"
+        return look(seen("192.0.2.10", open="23/tcp"), seen("192.0.2.11"), policy=POLICY.partition("rules:")[0] + rules)
+
+    low, critical = judged("low"), judged("critical")
+    assert told(against(low, critical), "23/tcp").grown == "critical where low was"
+    assert told(against(critical, low), "23/tcp").novelty is Novelty.PERSISTING
