@@ -50,6 +50,8 @@ def open_evidence(
     """
     if path.startswith(ENGINES):
         return Given(_open_engine(path), vantage=vantage, host=host)
+    if not path:
+        raise UsageError("an empty name is no file of evidence: a variable on the command line may be empty")
     source = STDIN if path == _STDIN else path
     try:
         real, spooled = seekable(path, source, lambda data: _recognised(_head(data, source)))

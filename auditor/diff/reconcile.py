@@ -253,6 +253,7 @@ def _gaps(expectation: Expectation, probed: Sequence[Probed], heard: Listeners, 
         yield from apportioned(need, heard.gaps, Gap(ports=need, reason="not looked at"))
         return
     for one in probed:
+        yield from one.portless
         if missing := need - one.seen:
             yield from apportioned(missing, (*one.gaps, *heard.gaps), _fallback(one))
 

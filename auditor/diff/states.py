@@ -28,6 +28,7 @@ class Probed:
     seen: PortSet
     asked: PortSet
     gaps: tuple[Gap, ...]
+    portless: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,7 @@ def probed_at(address: str | None, dated: Sequence[Dated], *, dark: bool, silenc
         seen=settled | open_filtered,
         asked=union(asked_of(one.piece) for one in dated),
         gaps=tuple(_gaps(address, dated, dark=dark)),
+        portless=tuple(portless_gaps(address, dated)),
     )
 
 
@@ -108,8 +110,15 @@ def apportioned(need: PortSet, gaps: Iterable[Gap], fallback: Gap) -> tuple[Gap,
 
 
 def unknown_gaps(address: str | None, unknown: Iterable[Unknown]) -> tuple[Gap, ...]:
-    """Turn what an observation says it does not know into gaps; an entry without ports says nothing."""
+    """Turn what an observation says it does not know into gaps; an entry without ports is told apart from them."""
     return tuple(Gap(address=address, ports=one.ports, reason=one.reason) for one in unknown if one.ports)
+
+
+def portless_gaps(address: str | None, dated: Iterable[Dated]) -> Iterable[Gap]:
+    """Yield what recent evidence found that no port of a policy stands for, such as listeners of SCTP."""
+    for one in dated:
+        if one.stale is None:
+            yield from (Gap(address=address, reason=it.reason) for it in one.piece.observation.unknown if not it.ports)
 
 
 def broken(piece: Piece) -> str | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import EvidenceError, PolicyError, Problem
-from auditor.files.json_keys import RepeatedKeyError, once_each
+from auditor.files.json_keys import RepeatedKeyError, deepest, once_each, repeated_key
 from auditor.files.json_places import Places
 from auditor.files.located_yaml import Frame, Located, Span, TreeBuilder, feed, resolve
 from auditor.files.text import decode_other, read_bytes
@@ -98,9 +98,9 @@ def _json(source: SourceText) -> Document | None:
     try:
         return Document(json.loads(source.text, object_pairs_hook=once_each), source)
     except RepeatedKeyError as error:
-        raise EvidenceError(f"{source.file}: {error}") from None
+        raise EvidenceError(f"{source.place(repeated_key(source.text))}: {error}") from None
     except RecursionError:
-        raise EvidenceError(f"{source.file}: nested too deeply") from None
+        raise EvidenceError(f"{source.place(deepest(source.text))}: nested too deeply") from None
     except json.JSONDecodeError as error:
         if len(source.text) <= _FLOW_STYLE and _is_yaml(source):
             return None

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
+
+_MARK = re.compile(r'[\[\]{}]|("(?:[^"\\]|\\.)*")(\s*:)?', re.DOTALL)
+"""What opens, closes, or is text; text before a colon is a key."""
 
 
 class RepeatedKeyError(ValueError):
@@ -21,3 +26,38 @@ def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         msg = f"the key {repeated!a:.60} is here twice in one object"
         raise RepeatedKeyError(msg)
     return fields
+
+
+def repeated_key(text: str) -> int:
+    """Return where the first key stands that its object has already, as an index; 0 where there is none."""
+    objects: list[set[str]] = [set()]
+    for found in _MARK.finditer(text):
+        sign = found.group()
+        if sign in "{[":
+            objects.append(set())
+        elif sign in "}]":
+            objects.pop()
+            objects = objects or [set()]
+        elif found[2]:
+            key = found[1] if "\\" not in found[1] else _unescaped(found[1])
+            if key in objects[-1]:
+                return found.start()
+            objects[-1].add(key)
+    return 0
+
+
+def deepest(text: str) -> int:
+    """Return where the deepest object or list begins, as an index."""
+    depth = most = at = 0
+    for found in _MARK.finditer(text):
+        depth += 1 if found.group() in "{[" else -1 if found.group() in "}]" else 0
+        if depth > most:
+            most, at = depth, found.start()
+    return at
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return f'"{json.loads(text)}"'
+    except ValueError:
+        return text

@@ -31,7 +31,7 @@ def row(
     """Make the row of a view; where nothing at all is known, everything asked for is unverified."""
     unverified = NO_PORTS
     for gap in gaps:
-        unverified |= gap.ports or view.expectation.scope
+        unverified |= gap.ports or (NO_PORTS if view.asked else view.expectation.scope)
     addresses = [at.address for at in view.at if at.address] or ([member] if member else [])
     return HostResult(
         host=host.name,

@@ -27,6 +27,8 @@ _MOST_ENTRIES = 400_000
 """Entries in one host: every port of three protocols twice over. What has more is not nmap's."""
 _LONGEST_TEXT = 1000
 
+_SCTP = "sctp"
+"""Has ports and listeners as TCP has; other protocols of IP, which nmap lists with ``-sO``, have none."""
 _PROTOCOLS = {protocol.value: protocol for protocol in Protocol}
 
 
@@ -69,6 +71,7 @@ class Document(ContentHandler):
         self._entries = 0
         self._ignored: set[str] = set()
         self._port: Port | None = None
+        self._foreign = ""
         self._state = ""
 
     def startElement(self, name: str, attrs: Attributes) -> None:  # noqa: N802 - SAX's name
@@ -202,12 +205,14 @@ class Document(ContentHandler):
 
     def _begin_port(self, attrs: Attributes) -> None:
         host = self._entry()
-        self._port, self._state = None, ""
+        self._port, self._state, self._foreign = None, "", ""
         if host is None:
             return
         protocol = _PROTOCOLS.get(attrs.get("protocol", ""))
         if protocol is None:
             host.ignored.add(_text(attrs.get("protocol", "?")))
+            if attrs.get("protocol") == _SCTP:
+                self._foreign = f"{attrs.get('portid', '?')[:5]}/{_SCTP}"
             return
         self._port = one_port(attrs.get("portid", ""), protocol)
 
@@ -215,6 +220,8 @@ class Document(ContentHandler):
         if self._host is not None and self._port is not None:
             self._state = _text(attrs.get("state", ""))
             self._host.answer(self._state, attrs.get("reason", ""), sender=attrs.get("reason_ip"))
+        elif self._host is not None and self._foreign and attrs.get("state") == "open":
+            self._host.foreign.append(self._foreign)
 
     def _service(self, attrs: Attributes) -> None:
         if self._host is not None and self._port is not None:

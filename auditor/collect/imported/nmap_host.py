@@ -14,6 +14,7 @@ from auditor.model.evidence import NO_ANSWER, Observation, ServiceSeen, State, U
 from auditor.model.ports import NO_PORTS, Port, PortSet, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
 ASSUMED_UP = ("user-set", "")
@@ -36,6 +37,8 @@ UNNAMED = "?"
 """The sender of what nmap sums up over many ports: it could be anybody, and nmap does not say who."""
 
 _PROOF_OF_LIFE = ("open", "closed", "unfiltered")
+
+_SHOWN = 5
 
 _TWICE = "listed twice"
 
@@ -87,6 +90,8 @@ class HostRecord:
     services: dict[Port, ServiceSeen] = field(default_factory=dict)
     answered: bool = False
     ignored: set[str] = field(default_factory=set)
+    foreign: list[str] = field(default_factory=list)
+    """Ports of other protocols that may be open, as ``80/sctp``."""
 
     def answer(self, state: str, reason: str, *, sender: str | None = None) -> None:
         """Note whether a port's state and its reason show that the host itself answered.
@@ -113,6 +118,8 @@ def observation(record: HostRecord, *, whole: bool = True) -> Observation | None
     """
     if not record.addresses and not record.user_names:
         return None
+    if record.timed_out:
+        record.extras.clear()  # what nmap sums up of a host that it gave up on may never have been asked
     found = _settled(record) if whole else None
     if found is None:
         found = _found(record, whole=whole)
@@ -224,14 +231,22 @@ def _unnamed(record: HostRecord) -> dict[str, int]:
 def _unknown(
     record: HostRecord, found: dict[str, PortSet], silent: PortSet, *, alive: bool | None, whole: bool
 ) -> tuple[Unknown, ...]:
+    foreign = tuple(Unknown(ports=NO_PORTS, reason=reason) for reason in _foreign(record))
     if alive is False:
-        return _reasons([(PortSet.union([silent, *found.values()]), NO_ANSWER)])
+        return _reasons([(PortSet.union([silent, *found.values()]), NO_ANSWER)]) + foreign
     unsettled = [
         (ports, _UNSETTLED.get(state, f"nmap calls them {state}"))
         for state, ports in found.items()
         if state not in _KNOWN
     ]
-    return _reasons([*unsettled, (silent, _silent_about(record, whole=whole) if silent else "")])
+    return _reasons([*unsettled, (silent, _silent_about(record, whole=whole) if silent else "")]) + foreign
+
+
+def _foreign(record: HostRecord) -> Iterator[str]:
+    """Tell of the ports that may be open of protocols which policies do not know."""
+    if record.foreign:
+        shown = ", ".join(record.foreign[:_SHOWN]) + (", …" if len(record.foreign) > _SHOWN else "")
+        yield f"nmap found {shown} open, of which policies cannot speak"
 
 
 def _silent_about(record: HostRecord, *, whole: bool) -> str:

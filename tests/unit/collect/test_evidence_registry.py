@@ -323,3 +323,8 @@ def test_what_a_killed_scan_left_is_pointed_at(tmp_path):
 def test_a_device_that_never_ends_is_refused_at_once(device):
     with pytest.raises(EvidenceError, match=f"^{device}: is a device, and no evidence$"):
         open_evidence(device)
+
+
+def test_an_empty_name_is_refused_as_one():
+    with pytest.raises(UsageError, match="an empty name is no file of evidence"):
+        open_evidence("")
