@@ -211,6 +211,8 @@ class _Reading:
             protocol = _PROTOCOLS.get(protocol_name)
             if protocol is None:
                 host.ignored.add(protocol_name[:60])
+                if protocol_name == "sctp" and state == "open":
+                    host.foreign.append(f"{found[1][:5]}/sctp")
                 continue
             try:
                 port = one_port(found[1], protocol)

@@ -59,3 +59,16 @@ def test_what_nmap_sums_up_of_a_host_that_it_gave_up_on_is_unverified(tmp_path):
     code, gaps = check(tmp_path, attributes=' timedout="true"')
     assert code == 3
     assert gaps == [("next", "1-21/tcp,23-65535/tcp", "nmap gave up on the host when its time was over")]
+
+
+def test_an_open_port_of_sctp_in_grepable_output_is_unverified(tmp_path):
+    (tmp_path / "p.yaml").write_text(POLICY.replace(", next: 192.0.2.11", "") + "scan: {tcp: [22]}\n", encoding="utf-8")
+    line = "Host: 192.0.2.10 ()\tPorts: 22/open/tcp//ssh///, 80/{}/sctp//http///\n"
+    head = "# Nmap 7.93 scan initiated Sun Nov 22 23:08:25 2026 as: nmap -sS -sY -p22,80 -oG s.gnmap 192.0.2.10\n"
+    end = "# Nmap done at Sun Nov 22 23:08:26 2026 -- 1 IP address (1 host up) scanned in 1.51 seconds\n"
+    codes = []
+    for state in ("closed", "open"):
+        (tmp_path / "s.gnmap").write_text(head + line.format(state) + end, encoding="utf-8")
+        times = ["--taken", "2026-11-22T23:10:00Z", "--now", "2026-11-22T23:30:00Z"]
+        codes.append(run(["check", "p.yaml", "s.gnmap", "--asked", "22", *times]))
+    assert codes == [0, 3]
