@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -57,6 +56,8 @@ def deepest(text: str) -> int:
 
 
 def _unescaped(text: str) -> str:
+    import json
+
     try:
         return f'"{json.loads(text)}"'
     except ValueError:
