@@ -131,8 +131,12 @@ def _told(found: Finding, known: _Index, known_at: datetime) -> Finding:
 
 
 def _row(row: HostResult, failing: set[tuple[str | None, str | None, str | None]]) -> HostResult:
-    """Give a host the verdict of what is left to fail it."""
-    if row.verdict is not Verdict.VIOLATIONS or (row.host, row.member, row.vantage) in failing:
+    """Give a host the verdict of what is left to fail it.
+
+    One finding tells what several rows of a host saw, of which some have no vantage: these keep their violations.
+    """
+    same = (vantage for host, member, vantage in failing if (host, member) == (row.host, row.member))
+    if row.verdict is not Verdict.VIOLATIONS or any(row.vantage in {None, one} or one is None for one in same):
         return row
     return replace(row, verdict=Verdict.UNVERIFIED if row.unverified else Verdict.CONFORMS)
 

@@ -141,6 +141,19 @@ PLACES = POLICY.replace(
 )
 
 
+@pytest.mark.parametrize("vantage", [None, "office"])
+def test_a_row_without_a_vantage_keeps_the_violation_that_a_finding_from_somewhere_tells(vantage):
+    earlier = look(seen("192.0.2.10", open="443/tcp"), CLEAN)
+    now = look(seen("192.0.2.10", open="443/tcp,6379/tcp"), CLEAN)
+    failing = [found for found in now.findings if found.status is Status.VIOLATION]
+    assert failing
+    moved = tuple(replace(found, vantage="office") if found in failing else found for found in now.findings)
+    rows = tuple(replace(row, vantage=vantage) for row in now.hosts)
+    result = held_against(replace(now, findings=moved, hosts=rows), earlier, source="before.json")
+    assert any(found.novelty is Novelty.NEW for found in result.findings)
+    assert "violations" in {row.verdict.value for row in result.hosts}
+
+
 def told(result, port="6379/tcp"):
     (found,) = [one for one in result.findings if str(one.port) == port]
     return found
