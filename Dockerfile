@@ -20,6 +20,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY auditor auditor
 COPY policies policies
 COPY schemas schemas
+COPY controls controls
 # What only the building needs does not go into the image.
 RUN /opt/auditor/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
  && /opt/auditor/bin/pip uninstall --quiet --yes hatchling editables pathspec pluggy trove-classifiers packaging tomlkit pip \

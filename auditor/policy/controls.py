@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auditor.files.validate import quoted
 from auditor.model.policy import Control
-from auditor.policy.nodes import check_name, text, texts
+from auditor.policy.nodes import text, texts
+from auditor.policy.words import CONTROL_RULE, is_control
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +23,8 @@ def read_controls(documents: Sequence[Document], problems: Problems) -> Mapping[
         section = document.root.fields.get("controls")
         for name, node in section.fields.items() if section else ():
             place = section.key_location(name) if section else node.location
-            if not check_name(name, place, problems):
+            if not is_control(name):
+                problems.add(place, f"{quoted(name)} is not a control's name", expected=CONTROL_RULE)
                 continue
             checks = tuple(sorted(set(texts(node.fields.get("checks")))))
             control = Control(id=name, title=text(node, "title"), checks=checks, location=place)

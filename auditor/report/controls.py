@@ -5,20 +5,23 @@ No report can say that anybody complies; it can only support, or contradict, som
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from auditor.findings.catalogue import CHECKS
 from auditor.model.findings import Novelty, Status
-from auditor.report.control_titles import FRAMEWORKS, TITLES
+from auditor.report.control_titles import shipped_titles, standards
 from auditor.report.deviations import tolerates
 from auditor.report.escape import one_line
 from auditor.report.wording import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from auditor.model.findings import Audit, Finding
+
+_NUMBER_OR_NOT = re.compile("[0-9]{1,18}|[^0-9]+")
 
 SUPPORTS, AGAINST, NOT_ASSESSED = "supports evidence for", "evidence against", "not assessed"
 
@@ -40,12 +43,15 @@ class Assessed:
 
 
 def assessed_controls(audit: Audit) -> list[Assessed]:
-    """Assess every control that a check, a finding or a rule names, by framework and number."""
+    """Assess every control that a check, a finding or a rule names, by framework and number.
+
+    Titles are those that ship with the auditor, or the policy's own words; an id without a colon names a framework.
+    """
     serving = [(check, control) for check in CHECKS.values() for control in check.controls]
     serving += [(CHECKS[check], own.id) for own in audit.controls for check in own.checks if check in CHECKS]
     of_checks = {control for _, control in serving}
     of_hosts = {control for check, control in serving if check.about_exposure}
-    titles = {**TITLES, **{own.id: own.title for own in audit.controls if own.title}}
+    titles = {**shipped_titles(), **{own.id: own.title for own in audit.controls if own.title}}
     of_rules = {control for row in audit.hosts for held in row.holds for control in held.controls}
     failed = _tally(found for found in audit.findings if found.status is Status.VIOLATION)
     known = _tally(found for found in audit.findings if tolerates(found) and found.novelty is Novelty.PERSISTING)
@@ -57,7 +63,7 @@ def assessed_controls(audit: Audit) -> list[Assessed]:
         of_checks | of_rules | failed.keys() | known.keys() | below.keys() | lifted.keys(), key=_order
     ):
         about_hosts = control in of_hosts or control not in of_checks
-        missing, title = gap if about_hosts else None, titles.get(control, "")
+        missing = gap if about_hosts else None
         tally = _Tally(
             failed=failed.get(control, 0),
             known=known.get(control, 0),
@@ -65,7 +71,7 @@ def assessed_controls(audit: Audit) -> list[Assessed]:
             lifted=lifted.get(control, 0),
             baseline=audit.baseline is not None,
         )
-        found.append(_assessed(control, title, tally, missing))
+        found.append(_assessed(control, titles, tally, missing))
     return found
 
 
@@ -86,7 +92,7 @@ class _Tally(NamedTuple):
         return ", ".join(text for number, text in parts if number)
 
 
-def _assessed(control: str, title: str, tally: _Tally, gap: str | None) -> Assessed:
+def _assessed(control: str, titles: Mapping[str, str], tally: _Tally, gap: str | None) -> Assessed:
     prefix, colon, number = control.partition(":")
     if against := str(tally):
         word, why = AGAINST, against
@@ -98,9 +104,9 @@ def _assessed(control: str, title: str, tally: _Tally, gap: str | None) -> Asses
         why += f", {tally.lifted:,} excepted"
     return Assessed(
         id=control,
-        framework=FRAMEWORKS.get(prefix, prefix) if colon else "Other",
+        framework=titles.get(prefix, prefix) if colon else "Other",
         number=number if colon else control,
-        title=title,
+        title=titles.get(control, ""),
         word=word,
         why=why,
         violations=tally.failed + tally.known + tally.below,
@@ -126,8 +132,10 @@ def _tally(findings: Iterable[Finding]) -> dict[str, int]:
     return tally
 
 
-def _order(control: str) -> tuple[int, str, list[tuple[int, str]]]:
+def _order(control: str) -> tuple[int, str, list[tuple[bool, int, str]]]:
     prefix, _, number = one_line(control).partition(":")  # the same after the audit was kept and read back
-    place = list(FRAMEWORKS).index(prefix) if prefix in FRAMEWORKS else len(FRAMEWORKS)
-    parts = [(int(part), "") if part.isascii() and part.isdigit() else (-1, part) for part in number.split(".")]
+    known = standards()
+    place = known.index(prefix) if prefix in known else len(known)
+    pieces = _NUMBER_OR_NOT.findall(number)
+    parts = [(False, int(piece), "") if piece[0] in "0123456789" else (True, 0, piece) for piece in pieces]
     return place, prefix, parts

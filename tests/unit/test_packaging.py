@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SHIPPED = sorted(
     path.relative_to(ROOT)
-    for kind, pattern in (("policies", "*.yaml"), ("schemas", "*.json"))
+    for kind, pattern in (("policies", "*.yaml"), ("schemas", "*.json"), ("controls", "*.yaml"))
     for path in (ROOT / kind).glob(pattern)
 )
 
@@ -49,7 +49,7 @@ def run_installed(installed: Path, *arguments: str) -> str:
     ).stdout.strip()
 
 
-def test_the_wheel_holds_every_pack_and_schema(wheel: Path) -> None:
+def test_the_wheel_holds_every_pack_schema_and_title_of_a_control(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert SHIPPED, "packs and schemas must exist"
     assert {f"auditor/share/{path.as_posix()}" for path in SHIPPED} <= names
@@ -69,12 +69,17 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
 
 
 def test_an_installed_auditor_finds_what_ships_with_it(installed: Path) -> None:
-    script = "from auditor.files.resources import shipped; print(shipped('policies'), shipped('schemas'))"
-    policies, schemas = map(Path, run_installed(installed, "-c", script).split())
-    assert policies == installed / "auditor/share/policies"
-    found = {f"policies/{path.name}" for path in policies.glob("*.yaml")}
-    found |= {f"schemas/{path.name}" for path in schemas.glob("*.json")}
+    kinds = ("policies", "schemas", "controls")
+    script = f"from auditor.files.resources import shipped; print(*map(shipped, {kinds}))"
+    folders = [Path(text) for text in run_installed(installed, "-c", script).split()]
+    assert folders == [installed / "auditor/share" / kind for kind in kinds]
+    found = {f"{folder.name}/{path.name}" for folder in folders for path in folder.glob("*.*")}
     assert found == {path.as_posix() for path in SHIPPED}
+
+
+def test_an_installed_auditor_knows_the_titles_of_controls(installed: Path) -> None:
+    script = "from auditor.report.control_titles import shipped_titles; print(shipped_titles()['soc2'])"
+    assert run_installed(installed, "-c", script) == "SOC 2"
 
 
 def test_an_installed_auditor_runs(installed: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_shared_file_of_controls_is_joined_and_may_not_contradict(tmp_path):
         ("house:1: {title: 7}", r"5:20: 'title' is the number 7"),
         ("house:1: {}", r"5:12: "),
         ("house:1: text", r"5:12: 'house:1' is 'text'"),
-        ("a b: {title: x}", r"5:3: "),
+        ("a b: {title: x}", r"5:3: 'a b' is not a control's name; expected letters, digits and .* \( \)"),
     ],
 )
 def test_a_slip_is_told_with_its_line(entry, message, tmp_path):
