@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from auditor.collect.declared.firewall.packets import ADDRESSES, ELSEWHERE, IPV4, IPV6, family_of
+from auditor.collect.declared.firewall.packets import ADDRESSES, ELSEWHERE, IPV4, IPV6, PORTS, family_of
 from auditor.collect.declared.firewall.portions import Budget, portions
 from auditor.collect.declared.firewall.rules import letting_sctp_in
 from auditor.collect.declared.firewall.settled import Doubts, settled
@@ -32,7 +32,7 @@ def observation(rules: Rules) -> Observation:
     found = [box for portion in portions(rules) for box in settled(rules, portion, budget, doubts)]
     return Observation(
         openings=tuple(_openings(rules, found)),
-        unknown=tuple(doubts.told()),
+        unknown=(*doubts.told(), *([Unknown(ports=PORTS, reason=rules.unread)] if rules.unread else ())),
         guarded=NOWHERE if rules.doubt else rules.covers,
         notes=(rules.doubt,) if rules.doubt else (),
     )

@@ -91,6 +91,8 @@ class Rules:
     """Networks that are known to be behind an interface."""
     doubt: str = ""
     """Why the file may not be what it is taken for: then it keeps nothing out."""
+    unread: str = ""
+    """Why more ports may be open than the rules let in, with the place; empty if all of them are there."""
     whole: Callable[[], Location]
 
     def door_of(self, address: NetworkSet) -> str | None:

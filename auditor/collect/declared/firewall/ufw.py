@@ -50,6 +50,9 @@ _PROFILES = {
 _ACTS = {"ALLOW": Act.ACCEPT, "LIMIT": Act.ACCEPT, "DENY": Act.DROP, "REJECT": Act.DROP}
 _HEADINGS = ("Status:", "Logging:", "Default:", "New profiles:", "To ", "--")
 _TABLE = ("To ", "--")
+_BEFORE_PROFILES = ("Logging:", "Default:")
+_AFTER_RULES = 2
+"""Behind the last rule there are the end of its line and an empty line."""
 _MISSING = "the file is cut off, and rules are missing"
 _UNSAID = "what happens to other ports is not said: give what 'ufw status verbose' prints"
 _UNNAMED = "the ports of the application are not said: give what 'ufw status verbose' prints"
@@ -74,7 +77,7 @@ def parse(source: SourceText) -> Iterator[Observation]:
             chain.unsaid, chain.accepts, chain.name = "", True, "ufw, which is inactive,"
         elif text and not text.startswith(_HEADINGS):
             _add(rules, chain, source, number, text)
-    cut = _cut(source, chain)
+    cut = _cut(source)
     if cut:
         missing = Rule(conditions=(), act=Act.UNKNOWN, text=_MISSING, place=partial(_place, source, _last(source)))
         chain.rules.append(missing)
@@ -88,13 +91,18 @@ def _is_half(source: SourceText) -> bool:
     return source.lines[-1].strip() not in ("", "Status: inactive")
 
 
-def _cut(source: SourceText, chain: Chain) -> str:
+def _cut(source: SourceText) -> str:
     """Say where the file ends before its time; empty if it does not."""
     place = source.location(_last(source), 1)
     if _is_half(source):
         return f"{place}: the file ends in the midst of a line"
-    if not chain.rules and source.line(_last(source)) and source.lines[_last(source) - 1].lstrip().startswith(_TABLE):
+    last = source.lines[_last(source) - 1].strip()
+    if last.startswith(_TABLE):
         return f"{place}: the file ends before the first rule"
+    if last.startswith(_BEFORE_PROFILES):
+        return f"{place}: the file ends within what 'ufw status verbose' prints first"
+    if not last.startswith(_HEADINGS) and len(source.lines) < _last(source) + _AFTER_RULES:
+        return f"{place}: the empty line is missing that ufw prints after the last rule: save what it prints as it is"
     return ""
 
 

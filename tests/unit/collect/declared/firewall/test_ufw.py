@@ -15,7 +15,7 @@ V4, V6 = "0.0.0.0/0", "::/0"
 
 
 def let(rows, default="deny"):
-    return [(ports, sources) for ports, sources, _, _ in opened("ufw", HEAD.format(default=default) + rows + "\n")]
+    return [(ports, sources) for ports, sources, _, _ in opened("ufw", HEAD.format(default=default) + rows + "\n\n")]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def let(rows, default="deny"):
 )  # fmt: skip
 def test_a_row_lets_through_what_it_says(row, expected):
     assert let(row) == expected
-    assert undecided("ufw", HEAD.format(default="deny") + row + "\n") == []
+    assert undecided("ufw", HEAD.format(default="deny") + row + "\n\n") == []
 
 
 def test_the_first_row_that_fits_counts():
@@ -57,9 +57,7 @@ def test_a_default_that_allows_and_an_inactive_firewall_let_everything_through()
 
 
 def test_without_verbose_the_default_is_not_known():
-    text = (
-        "Status: active\n\nTo                         Action      From\n--    ------   ----\n22/tcp  ALLOW  Anywhere\n"
-    )
+    text = "Status: active\n\nTo                    Action      From\n--    ------   ----\n22/tcp  ALLOW  Anywhere\n\n"
     assert opened("ufw", text) == [("22/tcp", V4, None, None)]
     ((ports, reason),) = undecided("ufw", text)
     assert ports == "1-65535/tcp,1-65535/udp"
@@ -67,13 +65,15 @@ def test_without_verbose_the_default_is_not_known():
 
 
 def test_an_application_that_nobody_knows_is_undecided():
-    text = HEAD.format(default="deny") + "My Own App   ALLOW   Anywhere\n"
+    text = HEAD.format(default="deny") + "My Own App   ALLOW   Anywhere\n\n"
     ((_, reason),) = undecided("ufw", text)
     assert reason.startswith("fw.txt:8:1: cannot be decided (the ports of the application are not said")
 
 
 def test_a_summary_keeps_nothing_out():
-    assert [str(seen.guarded) for seen in of("ufw", HEAD.format(default="deny") + "22/tcp ALLOW IN Anywhere\n")] == [""]
+    assert [str(seen.guarded) for seen in of("ufw", HEAD.format(default="deny") + "22/tcp ALLOW IN Anywhere\n\n")] == [
+        ""
+    ]
 
 
 def test_another_line_is_an_error_with_its_place():
