@@ -117,7 +117,7 @@ class Window:
     in a queue on the way, which more probes would make overflow; where they take much longer it shrinks.
     """
 
-    __slots__ = ("_changed", "_first", "_least", "_responsive", "_round_trip", "limit", "size")
+    __slots__ = ("_changed", "_first", "_heard", "_least", "_responsive", "_round_trip", "limit", "size")
 
     def __init__(self, first: int, limit: int) -> None:
         self.limit = max(1, limit)
@@ -127,6 +127,7 @@ class Window:
         self._round_trip = RoundTrip()
         self._least = 3600.0
         self._changed = 0.0
+        self._heard: float | None = None
 
     @property
     def can_grow(self) -> bool:
@@ -136,7 +137,7 @@ class Window:
     def expect(self, seconds: float, *, responsive: bool) -> None:
         """Learn from others how long an answer takes (0: nobody knows), while there is no answer of one's own.
 
-        ``responsive``: whoever is asked now answers, so that it proves a delay if nothing comes.
+        ``responsive``: whoever is asked now answers, so that it proves a delay if nothing comes, for a moment.
         """
         self._responsive = responsive
         if seconds and not self._round_trip:
@@ -151,6 +152,7 @@ class Window:
     def heard(self, now: float, *, full: bool) -> None:
         """Something came; ``full``: there was more to send than it has room for."""
         taken = self._round_trip.smoothed
+        self._heard = now
         if full and taken <= _STEADY * self._least + _JITTER:
             self._grow(now)
         elif taken <= _LONG * self._least + _LATE:
@@ -160,8 +162,10 @@ class Window:
             self._changed = now
 
     def quiet(self, now: float) -> None:
-        """It is full, and nothing has come."""
-        if not self._responsive:
+        """It is full, and nothing has come. A queue on the way lets something through all the time."""
+        if self._heard is None:
+            self._heard = now
+        if not self._responsive or now >= self._heard + max(_LONGEST_QUEUE, self._round_trip.patience):
             self._grow(now)
 
     def _grow(self, now: float) -> None:

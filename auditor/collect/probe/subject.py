@@ -195,8 +195,13 @@ class Subject:
 
     @property
     def responsive(self) -> bool:
-        """Whether most of what has come back in this round was answered, so that silence is rather loss or delay."""
-        return self.alive and 2 * self.tally.answered_last >= self.tally.asked_last - self.agenda.outstanding
+        """Whether most of what has come back in this round was answered, so that silence is rather loss or delay.
+
+        What is asked again has been silent before: until something has come back, it is taken to be so again.
+        """
+        tally = self.tally
+        back = tally.asked_last - self.agenda.outstanding
+        return self.alive and 2 * tally.answered_last >= back and (back > 0 or not tally.rounds)
 
     @property
     def opens_count(self) -> bool:

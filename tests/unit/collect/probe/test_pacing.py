@@ -109,9 +109,16 @@ def test_what_others_know_sets_out_a_window_that_is_neither_timid_nor_rash():
     window.expect(0.5, responsive=False)
     assert window.size == 1000
     window.expect(0, responsive=True)
-    assert grown(window, 1, answers=None) == 1000, "nothing comes from one who answers: something is held up"
+    assert grown(window, 0.25, answers=None) == 1000, "nothing comes from one who answers: something is held up"
     window.bound(10)
     assert (window.size, window.limit) == (10, 10)
+
+
+def test_the_window_opens_where_one_who_answered_says_nothing_for_longer_than_any_queue_takes():
+    window = Window(64, 10_000)
+    window.expect(0.01, responsive=True)
+    assert grown(window, 0.15, answers=None) == 100
+    assert grown(window, 1, answers=None) == 10_000
 
 
 def test_answers_are_waited_for_as_long_as_the_probes_may_queue():

@@ -263,6 +263,22 @@ def test_a_chunk_that_is_taken_back_is_asked_again():
     assert one.closed == one.asked
 
 
+@pytest.mark.parametrize("silent", [True, False])
+def test_what_is_asked_again_is_taken_for_silent_until_something_of_it_has_come_back(silent):
+    """Else the window would wait, all round long, for answers that nobody gives."""
+    subject, told = subject_for("1-10000"), {}
+
+    def world(port, turn, role):
+        told.setdefault((turn, role == ""), []).append(subject.responsive)
+        return OPEN if port == 80 else SILENT if silent or not turn else CLOSED
+
+    play(subject, world, size=256)
+    first, again = told[0, True], told[1, True]
+    assert not any(again[:256])
+    assert again[-1] is not silent
+    assert not first[-1]
+
+
 def test_the_arrays_that_hosts_share_stay_as_they_are():
     first, second = subject_for(MANY), subject_for(MANY)
     play(first, lambda port, *_: SILENT if port % 2 else CLOSED)
