@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -203,14 +204,115 @@ def test_paper_has_what_is_folded_away_on_the_screen(browser, page):
     assert browser.run("return document.querySelectorAll('details[open]').length") == 0
 
 
-def test_nothing_is_wider_than_a_phone(browser, page):
-    browser.show(page)
-    browser.cdp("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=False)
+@contextmanager
+def as_wide_as(browser, width):
+    """Look at what is shown through a window of so many CSS pixels."""
+    sizes = {"height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.cdp("Emulation.setDeviceMetricsOverride", width=width, **sizes)
     try:
-        browser.run("for (const one of document.querySelectorAll('details')) one.open = true")
-        assert browser.run("return document.documentElement.scrollWidth") <= 390
+        yield
     finally:
-        browser.cdp("Emulation.setDeviceMetricsOverride", width=1440, height=900, deviceScaleFactor=1, mobile=False)
+        browser.cdp("Emulation.setDeviceMetricsOverride", width=1440, **sizes)
+
+
+def with_long_names():
+    name, address = "a-name-that-some-cloud-gave-" * 4 + "x" * 60, "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
+    ports = PortSet.parse("22,443,6379")
+    fixed = audits.fixed_audit()
+    return replace(
+        fixed,
+        findings=(audits.finding(name, address=address, vantage="some-place-far-away"), *fixed.findings),
+        hosts=(audits.host(name, Verdict.VIOLATIONS, address=address, open=ports), *fixed.hosts),
+        unverified=(replace(fixed.unverified[0], host=name, address=address), *fixed.unverified),
+    )
+
+
+@pytest.mark.parametrize("width", [320, 375, 780, 900])
+def test_nothing_but_the_matrix_is_wider_than_the_screen(browser, tmp_path, width):
+    browser.show(written(tmp_path, with_long_names()))
+    with as_wide_as(browser, width):
+        browser.run("for (const one of document.querySelectorAll('details')) one.open = true")
+        assert browser.run("return document.documentElement.scrollWidth") <= width
+        cut = (
+            "return [...document.querySelectorAll('.scroll:not(.tall)')].filter((one) =>"
+            " one.scrollWidth > one.clientWidth + 1).map((one) => one.getAttribute('aria-label'))"
+        )
+        assert width > 832 or browser.run(cut) == []
+
+
+def test_a_phone_shows_each_value_of_a_table_beside_what_it_is(browser, page):
+    browser.show(page)
+    said = (
+        "return [...document.querySelectorAll('#permissions tbody tr:first-child td')].map((cell) =>"
+        " [getComputedStyle(cell, '::before').content, getComputedStyle(cell).display])"
+    )
+    assert {display for _, display in browser.run(said)} == {"table-cell"}
+    with as_wide_as(browser, 375):
+        assert ['"Approved"', "flow-root"] in browser.run(said)
+        order = "return [...document.querySelectorAll('#permissions tr th[scope=row]')].map((one) => one.innerText)"
+        before = browser.run(order)
+        browser.click("#controls thead button")
+        browser.click("#permissions thead button")
+        assert sorted(before) == sorted(browser.run(order))
+        assert browser.run("return document.querySelector('#controls th').getAttribute('aria-sort')") == "ascending"
+
+
+CONTRAST = """
+const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+const light = (colour) => {
+  const [r, g, b] = colour.slice(0, 3).map((v) => (v / 255 <= .03928 ? v / 3294.6 : ((v / 255 + .055) / 1.055) ** 2.4));
+  return .2126 * r + .7152 * g + .0722 * b;
+};
+const ground = (element) => {
+  for (let at = element; at; at = at.parentElement) {
+    const colour = parts(getComputedStyle(at).backgroundColor);
+    if (colour.length < 4 || colour[3] > 0) return colour;
+  }
+  return [255, 255, 255];
+};
+for (const one of document.querySelectorAll('details')) one.open = true;
+const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+const poor = new Set();
+let seen = 0;
+while (texts.nextNode()) {
+  const element = texts.currentNode.parentElement;
+  if (!texts.currentNode.data.trim() || !element.checkVisibility() || element.closest('option')) continue;
+  const [a, b] = [light(parts(getComputedStyle(element).color)), light(ground(element))];
+  seen += 1;
+  if ((Math.max(a, b) + .05) / (Math.min(a, b) + .05) < 4.5) poor.add(texts.currentNode.data.trim().slice(0, 40));
+}
+return [seen, [...poor]];
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_text_stands_out_from_its_ground(browser, page, dark):
+    """WCAG 2.2, 1.4.3: a contrast of 4.5 to 1 at least."""
+    browser.show(page)
+    browser.dark(on=dark)
+    try:
+        seen, poor = browser.run(CONTRAST)
+        assert seen > 200
+        assert poor == []
+        browser.run("document.body.style.color = getComputedStyle(document.body).backgroundColor")
+        assert browser.run(CONTRAST)[1] != []
+    finally:
+        browser.dark(on=False)
+
+
+def test_paper_holds_four_short_findings_on_a_page(browser, tmp_path):
+    known = {
+        "vantage": "internet",
+        "service": "http",
+        "rule": "shop",
+        "owner": "web-team",
+        "controls": ("pci-dss:1.2.5",),
+    }
+    findings = [audits.finding("web-1", f"{port}/tcp", **known) for port in range(1, 31)]
+    browser.show(written(tmp_path, audits.audit_of(findings)))
+    many = browser.paper().count(b"/Type /Page\n")
+    browser.show(written(tmp_path, audits.audit_of(findings[:3])))
+    assert many - browser.paper().count(b"/Type /Page\n") <= 7
 
 
 def test_hostile_texts_do_nothing_and_no_request_leaves(browser, tmp_path):

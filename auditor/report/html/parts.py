@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from auditor.model.location import Location
 
 _WIDTH = 110
+_NOTICE = len("… (10 more characters)")
 _HEX = re.compile(r"[0-9a-f]{16,}")
 _NOT_A_NAME = re.compile(r"[^a-z0-9]+")
 
@@ -49,6 +50,6 @@ def slug(text: str) -> str:
 
 
 def ends(text: str, most: int = 600) -> str:
-    """Shorten a text that is far too long for a page, and say how much is left out."""
+    """Shorten a text that is far too long for a page, and say how much is left out, which is never just a little."""
     shown = one_line(text)
-    return shown if len(shown) <= most else f"{shown[:most]}… ({len(shown) - most:,} more characters)"
+    return shown if len(shown) <= most + _NOTICE else f"{shown[:most]}… ({len(shown) - most:,} more characters)"

@@ -18,6 +18,7 @@ from auditor.report.html.exceptions import reviews
 from auditor.report.html.hosts import Sheets
 from auditor.report.html.matrix import exposure
 from auditor.report.html.numbers import numbers_of
+from auditor.report.html.parts import ends
 from auditor.report.options import DEFAULTS
 from tests.unit.report import audits
 
@@ -114,7 +115,7 @@ def test_every_open_port_of_a_host_is_on_its_sheet_with_who_approved_it():
         ("443/tcp", "required"),
         ("9000/tcp", "open"),
     ]
-    assert "ciso, 2026-06-01, SEC-12" in page(audit)
+    assert "ciso, 2026-06-01, SEC-12" in re.sub("<[^>]*>", "", page(audit))
     assert [review.state for review in reviews(audit)] == ["overdue"]
 
 
@@ -142,3 +143,21 @@ def test_a_text_from_elsewhere_is_shown_and_never_markup():
     text = page(audits.audit_of([audits.finding("<img src=x>", message='"><script>alert(1)</script>\u202e')]))
     assert "<img" not in text
     assert "&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;\\u202e" in text
+
+
+def test_one_of_a_kind_is_told_in_the_singular():
+    ports = PortSet.parse("1-23")
+    text = page(audits.audit_of([audits.finding()], hosts=[audits.host(open=ports)]))
+    assert "1 conforms<" in text
+    assert "2 more ports open somewhere have no column here." in text
+    text = page(audits.audit_of(hosts=[audits.host(open=ports)]))
+    assert "1 more port open somewhere has no column here." in text
+
+
+def test_a_text_is_never_cut_to_save_less_than_the_notice_of_it():
+    assert ends("x" * 121, 120) == "x" * 121
+    assert ends("x" * 1200, 120) == "x" * 120 + "… (1,080 more characters)"
+
+
+def test_the_controls_have_their_numbers_and_titles_in_columns_of_their_own():
+    assert re.search(r'<th scope="row"><span class="whole">CM-7</span></th><td>\w', page(audits.audit_of()))
