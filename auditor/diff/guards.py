@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditor.diff.states import broken, union
-from auditor.model.evidence import Scope, Unknown, Way
+from auditor.model.evidence import EVERY_PROTOCOL, Scope, Unknown, Way
 from auditor.model.network import EVERYWHERE, NOWHERE, NetworkSet, parse_address
 from auditor.model.observed import Declared
 from auditor.model.policy import AddressKind
@@ -83,12 +83,12 @@ def declarations(host: Host, declared: Sequence[Dated], tables: Sequence[Dated])
 
 
 def _declaration(one: Dated, nobody: PortSet) -> Declared:
-    seen = one.piece.observation
+    seen = one.piece.observation  # where the table is known, it is not every port by far that a rule for all opens
     openings = (_narrowed(opening, nobody) for opening in seen.openings)
     return Declared(
         source=one.piece.source,
         openings=tuple(opening for opening in openings if opening is not None),
-        unknown=seen.unknown,
+        unknown=tuple(gap for gap in seen.unknown if not nobody or EVERY_PROTOCOL not in gap.reason),
         broken=broken(one.piece),
         unheeded=one.stale if seen.guarded else None,
     )

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from auditor.collect.declared.firewall.packets import ADDRESSES, ELSEWHERE, IPV4, IPV6, PORTS, family_of
+from auditor.collect.declared.firewall.packets import ADDRESSES, ALL_SCTP, ELSEWHERE, IPV4, IPV6, JUDGED, family_of
 from auditor.collect.declared.firewall.portions import Budget, portions
-from auditor.collect.declared.firewall.rules import letting_sctp_in
 from auditor.collect.declared.firewall.settled import Doubts, settled
-from auditor.collect.declared.firewall.telling import location_of, shortened, text_of_what
-from auditor.model.evidence import Observation, Opening, Unknown, Way
+from auditor.collect.declared.firewall.telling import location_of, text_of_what
+from auditor.model.evidence import EVERY_PROTOCOL, Observation, Opening, Unknown, Way
 from auditor.model.network import NOWHERE
 from auditor.model.ports import NO_PORTS, PortSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from auditor.collect.declared.firewall.rules import Rules
     from auditor.collect.declared.firewall.settled import Box
@@ -25,25 +24,47 @@ if TYPE_CHECKING:
 _SCTP = "it lets in SCTP, of which policies cannot speak"
 
 
-def observation(rules: Rules) -> Observation:
-    """Follow the rules, and say which ports they let through, from whom and where, and what is undecided."""
+def observations(rules: Rules) -> Iterator[Observation]:
+    """Follow the rules, and say which ports they let through, from whom and where, and what is undecided.
+
+    Beside it, what lets in SCTP: that puts nothing else in doubt.
+    """
     doubts = Doubts()
     budget = Budget()
     found = [box for portion in portions(rules) for box in settled(rules, portion, budget, doubts)]
-    return Observation(
-        openings=tuple(_openings(rules, found)),
-        unknown=(*doubts.told(), *([Unknown(ports=PORTS, reason=rules.unread)] if rules.unread else ())),
+    more = [Unknown(ports=JUDGED, reason=rules.unread)] if rules.unread else []
+    yield Observation(
+        openings=tuple(_openings(rules, _judged(found))),
+        unknown=(*doubts.told(), *more),
         guarded=NOWHERE if rules.doubt else rules.covers,
         notes=(rules.doubt,) if rules.doubt else (),
     )
-
-
-def observations(rules: Rules) -> Iterator[Observation]:
-    """Yield the observation, and beside it what lets in SCTP: that puts nothing else in doubt."""
-    yield observation(rules)
-    reasons = dict.fromkeys(f"{one.place()}: {_SCTP}: {shortened(one.text)}" for one in letting_sctp_in(rules))
+    reasons = dict.fromkeys((*_letting_sctp_in(rules, found), *doubts.of_sctp()))
     if reasons:
         yield Observation(unknown=tuple(Unknown(ports=NO_PORTS, reason=reason) for reason in reasons))
+
+
+def _judged(boxes: Iterable[Box]) -> Iterator[Box]:
+    """Yield the part of boxes that policies speak of."""
+    for doors, ports, *rest in boxes:
+        if judged := ports & JUDGED:
+            yield cast("Box", (doors, judged, *rest))
+
+
+def _letting_sctp_in(rules: Rules, boxes: Sequence[Box]) -> Iterator[str]:
+    """Say which rules let in SCTP: those that are for it, and those by which everyone may come in, whatever they speak.
+
+    A rule that trusts some networks with every protocol is judged by the ports of TCP and UDP that it opens.
+    """
+    judged = {box[5] for box in boxes if not box[1].isdisjoint(JUDGED)}
+    for doors, ports, _, sources, _, by in boxes:
+        if ports.isdisjoint(ALL_SCTP):
+            continue
+        place, what = location_of(by, rules), text_of_what(by)
+        if by not in judged or (by.rule is not None and by.rule.sctp):
+            yield f"{place}: {_SCTP}: {what}"
+        elif doors == rules.doors() and sources == ADDRESSES & family_of(sources):
+            yield f"{place}: {EVERY_PROTOCOL}: {what}"
 
 
 def _openings(rules: Rules, boxes: Iterable[Box]) -> Iterator[Opening]:

@@ -7,11 +7,10 @@ says what it does to the first packet after a quiet time.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
-from typing import Protocol as Interface
+from typing import TYPE_CHECKING, Protocol
 
-from auditor.collect.declared.firewall.packets import AXES, PORTS, Lead, Packets
-from auditor.model.ports import Port, PortSet, Protocol
+from auditor.collect.declared.firewall.packets import AXES, PLANES, PORTS, Lead, Packets, of_every_protocol
+from auditor.model.ports import PortSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -37,7 +36,7 @@ class Split:
     rare_outside: tuple[Packets, ...] = ()
 
 
-class Condition(Interface):
+class Condition(Protocol):
     """What a rule asks of a packet. ``decided``: it is so or not, from the file alone."""
 
     @property
@@ -101,13 +100,13 @@ class Within:
     def _led_port(self, packets: Packets, lead: Lead, space: Space) -> Split:
         """Judge the number that NAT has set; the protocol stays as it is."""
         split: dict[str, list[Packets]] = {"inside": [], "outside": [], "unsure": []}
-        for protocol in Protocol:
-            if not (asked := packets.ports & space.mask("ports", _OF[protocol])):
+        for plane in PLANES:
+            if not (asked := packets.ports & space.mask("ports", plane)):
                 continue
             if lead.port is not None and lead.settled:
-                now = PortSet.of(Port(protocol, lead.port))
+                now = of_every_protocol(PortSet.span(lead.port, lead.port)) & plane
             else:
-                now = PORTS & _OF[protocol]
+                now = PORTS & plane
             side = "inside" if now <= self.members else "outside" if now.isdisjoint(self.members) else "unsure"  # type: ignore[operator,arg-type]
             if self.inverted and side != "unsure":
                 side = "outside" if side == "inside" else "inside"
@@ -122,9 +121,6 @@ class Within:
         else:
             return Split(unsure=(packets,))
         return Split(inside=(packets,)) if meets != self.inverted else Split(outside=(packets,))
-
-
-_OF = {protocol: PortSet.span(0, 65535, protocol) for protocol in Protocol}
 
 
 @dataclass(frozen=True, slots=True)

@@ -312,7 +312,6 @@ def _add(rules: Rules, table: Table, source: SourceText, number: int, line: str,
         lead=read_words.lead,
         names_ports=read_words.names_ports,
         hint=read_words.hint,
-        sctp=read_words.sctp,
     )
     chain.rules.insert(at, rule)
 

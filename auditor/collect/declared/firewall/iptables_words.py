@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from auditor.collect.declared.firewall.circumstances import AtRest, Fixed, Goes, State, Unsure
 from auditor.collect.declared.firewall.conditions import AnyOf, Condition, Enters, Original, Within
-from auditor.collect.declared.firewall.packets import IPV4, IPV6, SOURCE_PORTS, Lead
+from auditor.collect.declared.firewall.packets import ALL_SCTP, IPV4, IPV6, PORTS, SOURCE_PORTS, Lead, of_every_protocol
 from auditor.collect.declared.firewall.rules import Act
 from auditor.files.iana import registered
 from auditor.model.network import NetworkSet, parse_address
@@ -24,8 +24,10 @@ PROTOCOLS = {
     "6": ALL_TCP,
     "udp": ALL_UDP,
     "17": ALL_UDP,
-    "all": ALL_TCP | ALL_UDP,
-    "0": ALL_TCP | ALL_UDP,
+    "sctp": ALL_SCTP,
+    "132": ALL_SCTP,
+    "all": PORTS,
+    "0": PORTS,
 }
 
 PASSING = frozenset((
@@ -56,13 +58,12 @@ class Words:
     at: int = 0
     conditions: list[Condition] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
-    protocols: PortSet = field(default_factory=lambda: ALL_TCP | ALL_UDP)
+    protocols: PortSet = PORTS
     names_ports: bool = False
     act: Act = Act.CONTINUE
     target: str = ""
     lead: Lead | None = None
     hint: str = ""
-    sctp: bool = False
     modules: list[str] = field(default_factory=list)
 
     def take(self) -> str:
@@ -112,7 +113,7 @@ def read(items: Sequence[str], behind: Callable[[NetworkSet], str | None]) -> Wo
 _UNUSUAL = frozenset(("rt", "frag", "ipv6header", "dst", "hbh", "mh", "ah", "esp"))
 """Headers that the first packet of a connection has only if its sender wants it to."""
 _MODULES = frozenset((
-    "tcp", "udp", "icmp", "icmp6", "multiport", "conntrack", "state", "comment", "limit", "hashlimit", "recent",
+    "tcp", "udp", "icmp", "icmp6", "multiport", "conntrack", "state", "sctp", "comment", "limit", "hashlimit", "recent",
     "connlimit", "addrtype", "iprange", "pkttype", "quota", "set", "rpfilter", "nfacct",
 ))  # fmt: skip
 """Matches whose options are known, or decide by themselves that they are not."""
@@ -150,19 +151,14 @@ def _option(words: Words, option: str, inverted: bool, behind: Callable[[Network
 
 def _protocol(words: Words, name: str, inverted: bool) -> None:  # noqa: FBT001
     members = PROTOCOLS.get(name, NO_PORTS)
-    words.sctp = name in ("sctp", "132") and not inverted
-    words.protocols = (ALL_TCP | ALL_UDP) - members if inverted else members
+    words.names_ports |= members == ALL_SCTP and not inverted
+    words.protocols = PORTS - members if inverted else members
     words.conditions.append(Within("ports", members, inverted))
 
 
 def _ports(words: Words, text: str) -> PortSet:
     """Return ports of the protocols that the rule is about; no other protocol has any."""
-    numbers = port_numbers(text)
-    found = NO_PORTS
-    for protocol in Protocol:
-        if words.protocols.only(protocol):
-            found |= PortSet.parse(numbers.text(Protocol.TCP), protocol)
-    return found
+    return of_every_protocol(port_numbers(text)) & words.protocols
 
 
 def _extension(words: Words, option: str, inverted: bool) -> None:  # noqa: FBT001

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from auditor.collect.declared.firewall.circumstances import AtRest, Fixed, Goes, State, Unsure
 from auditor.collect.declared.firewall.conditions import AnyOf, Condition, Enters, Original, Within
 from auditor.collect.declared.firewall.iptables_words import PROTOCOLS, address_range, port_numbers
-from auditor.collect.declared.firewall.packets import ADDRESSES, IPV4, IPV6, PORTS
+from auditor.collect.declared.firewall.packets import ADDRESSES, ALL_SCTP, IPV4, IPV6, PORTS, of_every_protocol
 from auditor.model.network import NOWHERE, NetworkSet, parse_address
-from auditor.model.ports import ALL_TCP, NO_PORTS, PortSet, Protocol
+from auditor.model.ports import ALL_TCP, ALL_UDP, NO_PORTS, PortSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Sets = Mapping[str, Sequence[Any] | None]
 
 _ADDRESSES = {"saddr": "sources", "daddr": "targets"}
-_PORTS_OF = {"tcp": ALL_TCP, "udp": PORTS - ALL_TCP, "th": PORTS}
+_PORTS_OF = {"tcp": ALL_TCP, "udp": ALL_UDP, "sctp": ALL_SCTP, "th": PORTS}
 _COMPARED = {"<": "below", "<=": "upto", ">": "above", ">=": "from"}
 _FLAG_BITS = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "ecn": 64, "cwr": 128}
 _SYN = 2
@@ -139,8 +139,10 @@ class Reader:
         elif kind in _PORTS_OF and key == "sport":
             yield Within("origins", _numbers(values))
         elif (kind, key) in (("meta", "l4proto"), ("ip", "protocol"), ("ip6", "nexthdr")):
+            found = _protocols(values)
             self.sctp |= not {"sctp", "132"}.isdisjoint(map(str, values))
-            yield Within("ports", _protocols(values))
+            self.names_ports |= bool(found) and found <= ALL_SCTP
+            yield Within("ports", found)
         elif (kind, key) in (("meta", "iifname"), ("meta", "iif")):
             names = tuple(_door(value) for value in values)
             self.names.update(names)
@@ -162,17 +164,16 @@ class Reader:
         """Yield what a key says by itself: nothing but TCP has TCP's ports, and nothing but IPv4 its addresses."""
         for part in left["concat"] if isinstance(left, dict) and "concat" in left else [left]:
             kind, _ = _key(part)
-            if kind in ("tcp", "udp"):
+            if kind in ("tcp", "udp", "sctp"):
                 yield Within("ports", _PORTS_OF[kind])
             elif kind in ("ip", "ip6"):
                 yield Within("sources", IPV4 if kind == "ip" else IPV6)
-            elif kind in ("icmp", "icmpv6", "igmp", "esp", "ah", "comp", "dccp", "sctp", "udplite", "arp", "ether"):
+            elif kind in ("icmp", "icmpv6", "igmp", "esp", "ah", "comp", "dccp", "udplite", "arp", "ether"):
                 yield Fixed(holds=False)
 
     def _fixed(self, left: Any, right: Any, inverted: bool) -> tuple[Condition, ...] | None:  # noqa: FBT001
         """Return the condition of a key that first packets from elsewhere all have alike; None for other keys."""
         kind, key = _key(left)
-        self.sctp |= kind == "sctp" and not inverted
         values = [str(value) for value in self._values(right)] if kind in ("fib", "meta", "ct") else []
         if kind == "fib":
             return (_route(left["fib"], values, inverted),)
@@ -180,7 +181,7 @@ class Reader:
             return (Fixed(("unicast" in values or "host" in values) != inverted),)
         if (kind, key) == ("ct", "direction"):
             return (Fixed(("original" in values) != inverted),)
-        if kind in ("icmp", "icmpv6", "igmp", "esp", "ah", "comp", "dccp", "sctp", "udplite"):
+        if kind in ("icmp", "icmpv6", "igmp", "esp", "ah", "comp", "dccp", "udplite"):
             return (Fixed(holds=False),)
         return None
 
@@ -285,7 +286,7 @@ def _ports(values: Sequence[Any], of: PortSet) -> PortSet:
 
 
 def _both(numbers: PortSet) -> PortSet:
-    return numbers | PortSet.parse(numbers.text(Protocol.TCP), Protocol.UDP)
+    return of_every_protocol(numbers)
 
 
 def _protocols(values: Sequence[Any]) -> PortSet:

@@ -23,8 +23,15 @@ _MULTICAST = NetworkSet.parse("224.0.0.0/3,ff00::/8")
 """Multicast, reserved and broadcast addresses."""
 ADDRESSES = EVERYWHERE - LOOPBACK - _MULTICAST
 """Whom packets come from and go to: loopback's addresses are never taken from the network, others are no one host's."""
-PORTS = ALL_TCP | ALL_UDP
+ALL_SCTP = PortSet.from_bounds((2 * (HIGHEST + 1) + 1, 3 * (HIGHEST + 1)))
+"""SCTP's ports lie behind those of UDP on the axis of a port set. Policies have none: no set with them leaves here."""
+JUDGED = ALL_TCP | ALL_UDP
+"""The ports that policies speak of."""
+PORTS = JUDGED | ALL_SCTP
+PLANES = tuple(PortSet.from_bounds((at * (HIGHEST + 1), (at + 1) * (HIGHEST + 1))) for at in range(3))
+"""The part of the axis that each protocol has, 0 included."""
 SOURCE_PORTS = PortSet.span(0, HIGHEST)
+_NUMBERS = PortSet.from_bounds((0, len(PLANES) * (HIGHEST + 1)))
 ELSEWHERE = ""
 """The interfaces that no rule names."""
 
@@ -112,6 +119,12 @@ def _without(box: Packets, other: Packets, axes: Sequence[str]) -> list[Packets]
             break
         box = inside
     return found
+
+
+def of_every_protocol(numbers: PortSet) -> PortSet:
+    """Return the ports of all protocols that have these numbers, which lie on the axis of TCP."""
+    steps = [at * (HIGHEST + 1) for at in range(len(PLANES))]
+    return PortSet.from_bounds(tuple(bound + step for step in steps for bound in numbers.bounds)) & _NUMBERS
 
 
 def family_of(networks: NetworkSet) -> NetworkSet:

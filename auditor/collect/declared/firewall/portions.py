@@ -11,10 +11,10 @@ from math import isqrt
 from typing import TYPE_CHECKING
 
 from auditor.collect.declared.firewall.conditions import AnyOf, gates, joint_reach
-from auditor.collect.declared.firewall.packets import PORTS
+from auditor.collect.declared.firewall.packets import PLANES, PORTS, of_every_protocol
 from auditor.collect.declared.firewall.rules import Act
 from auditor.collect.declared.firewall.space import Space
-from auditor.model.ports import Port, PortSet, Protocol
+from auditor.model.ports import PortSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -175,8 +175,9 @@ def _led(rules: Rules, whole: Space) -> int:
         if rule.lead is not None and not rule.lead.settled:
             return whole.ports.whole
         if rule.lead is not None and rule.lead.port is not None:
-            for protocol in Protocol:
-                found |= whole.ports.holding(PortSet.of(Port(protocol, rule.lead.port)))
+            number = of_every_protocol(PortSet.span(rule.lead.port, rule.lead.port))
+            for plane in PLANES:
+                found |= whole.ports.holding(number & plane)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from auditor.collect.declared.firewall.packets import ELSEWHERE, IPV4, IPV6, Lead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from auditor.collect.declared.firewall.conditions import Condition
     from auditor.model.location import Location
@@ -51,7 +51,7 @@ class Rule:
     names_ports: bool = False
     hint: str = ""
     sctp: bool = False
-    """It is for SCTP, of which policies cannot speak."""
+    """It names SCTP, whatever else it is for."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,22 +106,3 @@ class Rules:
         """
         outer = (name for name in self.names if name not in ("lo", "+") and not _INNER.fullmatch(name))
         return frozenset(outer) | {ELSEWHERE}
-
-
-def letting_sctp_in(rules: Rules) -> Iterator[Rule]:
-    """Yield the rules for SCTP that let something in, in chains that packets from elsewhere may come to."""
-    for table in rules.tables:
-        waiting = [chain for chain in table.chains.values() if chain.hook in _INWARD]
-        known = {chain.name for chain in waiting}
-        while waiting:
-            for rule in waiting.pop().rules:
-                called = table.chains.get(rule.target) if rule.act in (Act.JUMP, Act.GOTO) else None
-                if called is not None and called.name not in known:
-                    known.add(called.name)
-                    waiting.append(called)
-                if rule.sctp and rule.act in _LETTING:
-                    yield rule
-
-
-_INWARD = ("ingress", "prerouting", "input")
-_LETTING = (Act.ACCEPT, Act.NAT, Act.JUMP, Act.GOTO, Act.UNKNOWN)

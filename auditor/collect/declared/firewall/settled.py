@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.collect.declared.firewall.packets import ADDRESSES, ELSEWHERE, IPV4, IPV6, Packets, minus, overlap
+from auditor.collect.declared.firewall.packets import (
+    ADDRESSES,
+    ALL_SCTP,
+    ELSEWHERE,
+    IPV4,
+    IPV6,
+    JUDGED,
+    Packets,
+    minus,
+    overlap,
+)
 from auditor.collect.declared.firewall.portions import TooComplexError
 from auditor.collect.declared.firewall.telling import location_of, reason_of, too_complex
 from auditor.collect.declared.firewall.walk import By, Walk
@@ -42,9 +52,17 @@ class Doubts:
                 left &= ~fresh
 
     def told(self) -> Iterator[Unknown]:
-        """Yield each doubt with its ports."""
-        for reason, ports in self._found.items():
-            yield Unknown(ports=PortSet.union(ports), reason=reason)
+        """Yield each doubt with its ports; those of SCTP alone have none that policies know."""
+        for reason, found in self._found.items():
+            ports = PortSet.union(found) & JUDGED
+            if ports:
+                yield Unknown(ports=ports, reason=reason)
+
+    def of_sctp(self) -> Iterator[str]:
+        """Yield the reasons for ports of SCTP alone."""
+        for reason, found in self._found.items():
+            if PortSet.union(found) <= ALL_SCTP:
+                yield reason
 
 
 def settled(rules: Rules, portion: Portion, budget: Budget, doubts: Doubts) -> tuple[Box, ...]:

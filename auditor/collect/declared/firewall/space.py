@@ -7,10 +7,10 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from auditor.collect.declared.firewall.conditions import gates, is_door
-from auditor.collect.declared.firewall.packets import ADDRESSES, IPV4, IPV6, SOURCE_PORTS, Packets
+from auditor.collect.declared.firewall.packets import ADDRESSES, IPV4, IPV6, PLANES, SOURCE_PORTS, Packets
 from auditor.model.intervals import IntervalSet
 from auditor.model.network import NetworkSet
-from auditor.model.ports import PortSet, Protocol
+from auditor.model.ports import PortSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,8 +81,7 @@ class Space:
             given[field].append(members)
         for field in ("sources", "targets"):
             given[field] += _FAMILIES
-        protocols = (PortSet.span(0, 65535, one) for one in Protocol)
-        self.ports: Axis[PortSet] = Axis(ports, (one & ports for one in (*given["ports"], *protocols)))  # type: ignore[operator,misc]
+        self.ports: Axis[PortSet] = Axis(ports, (one & ports for one in (*given["ports"], *PLANES)))  # type: ignore[operator,misc]
         self.sources: Axis[NetworkSet] = Axis(ADDRESSES, given["sources"])  # type: ignore[arg-type]
         self.targets: Axis[NetworkSet] = Axis(ADDRESSES, given["targets"])  # type: ignore[arg-type]
         self.origins: Axis[PortSet] = Axis(SOURCE_PORTS, given["origins"])  # type: ignore[arg-type]

@@ -10,14 +10,14 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from auditor.collect.declared.firewall.account import observation
+from auditor.collect.declared.firewall.account import observations
 from auditor.collect.declared.firewall.circumstances import Fixed, Unsure
 from auditor.collect.declared.firewall.conditions import Condition, Enters, Within
 from auditor.collect.declared.firewall.iptables_words import networks, port_numbers
-from auditor.collect.declared.firewall.packets import IPV4, IPV6
+from auditor.collect.declared.firewall.packets import IPV4, IPV6, of_every_protocol
 from auditor.collect.declared.firewall.rules import Act, Chain, Rule, Rules, Table
 from auditor.errors import CutOffError, EvidenceError
-from auditor.model.ports import ALL_TCP, ALL_UDP, PortSet, Protocol
+from auditor.model.ports import ALL_TCP, ALL_UDP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from auditor.model.evidence import Observation
     from auditor.model.location import Location
     from auditor.model.network import NetworkSet
+    from auditor.model.ports import PortSet
 
 _ROW = re.compile(
     r"(?:\[ *\d+\] +)?(?P<to>\S.*?) +(?P<act>ALLOW|DENY|REJECT|LIMIT)(?: (?P<way>IN|OUT|FWD))? +(?P<source>\S.*?)\s*"
@@ -47,6 +48,7 @@ _PROFILES = {
     "Dovecot Secure POP3": "995/tcp", "mDNS": "5353/udp",
 }  # fmt: skip
 """What packages of Debian and Ubuntu declare under these names."""
+_OF = {"tcp": ALL_TCP, "udp": ALL_UDP, None: ALL_TCP | ALL_UDP}
 _ACTS = {"ALLOW": Act.ACCEPT, "LIMIT": Act.ACCEPT, "DENY": Act.DROP, "REJECT": Act.DROP}
 _HEADINGS = ("Status:", "Logging:", "Default:", "New profiles:", "To ", "--")
 _TABLE = ("To ", "--")
@@ -81,7 +83,7 @@ def parse(source: SourceText) -> Iterator[Observation]:
     if cut:
         missing = Rule(conditions=(), act=Act.UNKNOWN, text=_MISSING, place=partial(_place, source, _last(source)))
         chain.rules.append(missing)
-    yield observation(rules)
+    yield from observations(rules)
     if cut:
         raise CutOffError(cut)
 
@@ -194,12 +196,7 @@ def _ports(text: str) -> PortSet | None:
     asked = _PORTS.fullmatch(text)
     if asked is None:
         return None
-    numbers = port_numbers(asked["numbers"])
-    found = PortSet()
-    for protocol in Protocol:
-        if asked["protocol"] in (None, protocol.value):
-            found |= PortSet.parse(numbers.text(Protocol.TCP), protocol)
-    return found
+    return of_every_protocol(port_numbers(asked["numbers"])) & _OF[asked["protocol"]]
 
 
 def _address(text: str) -> NetworkSet | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from auditor.model.evidence import Opening, Unknown
+from auditor.model.evidence import EVERY_PROTOCOL, Opening, Unknown
 from auditor.model.network import NOWHERE, NetworkSet
 from auditor.model.ports import ALL_TCP, ALL_UDP, NO_PORTS, Port, PortSet, Protocol
 from auditor.model.text import excerpt
@@ -53,6 +53,8 @@ class Access:
     what: str = ""
     path: tuple[str | int, ...] = ()
     location: Location | None = None
+    less: bool = False
+    """It was for every protocol before rules that deny took some of its ports."""
 
     def openings(self) -> Iterator[Opening]:
         """Yield an opening a range of ports and kind of source."""
@@ -71,6 +73,14 @@ class Access:
             elif doubt.endswith(SCTP):
                 place = f"{self.location}: " if self.location else ""
                 yield Unknown(ports=NO_PORTS, reason=f"{place}{doubt}")
+        if self.is_of_every_protocol and (self.sources >= IPV4 or self.sources >= IPV6):
+            told = ": ".join(str(part) for part in (self.location, self.what, EVERY_PROTOCOL) if part)
+            yield Unknown(ports=NO_PORTS, reason=told)
+
+    @property
+    def is_of_every_protocol(self) -> bool:
+        """Whether it lets in whatever its sources speak: no rule for one protocol has all ports of both."""
+        return not self.vague and (self.less or self.ports == ALL_PORTS)
 
 
 def widened(rules: Iterable[Access]) -> list[Access]:

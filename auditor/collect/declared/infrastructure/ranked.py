@@ -53,7 +53,7 @@ def _less(access: Access, denial: Access) -> Sequence[Access]:
         return (access,)
     everyone = denial.sources >= IPV4
     sources = access.sources - denial.sources if access.sources else NOWHERE
-    denied = replace(access, ports=hit, sources=sources, groups=() if everyone else access.groups)
-    spared = replace(access, ports=access.ports - hit)
+    denied = replace(access, ports=hit, sources=sources, groups=() if everyone else access.groups, less=False)
+    spared = replace(access, ports=access.ports - hit, less=access.is_of_every_protocol)
     kept = [spared] if spared.ports else []
     return (*kept, denied) if denied.sources or denied.groups or (denied.doubts and not everyone) else kept

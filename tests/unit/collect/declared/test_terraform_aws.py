@@ -43,7 +43,10 @@ def test_the_groups_of_an_instance_are_found_through_the_configuration(tmp_path)
         (ingress(22, cidr_blocks=["198.51.100.7/24"]), [("22/tcp", "198.51.100.0/24")]),
         (ingress(22, cidr_blocks=[], ipv6_cidr_blocks=["::/0"]), [("22/tcp", "::/0")]),
         (ingress(8000, 8010, protocol="6"), [("8000-8010/tcp", "0.0.0.0/0")]),
-        (ingress(0, protocol="-1"), [("1-65535/tcp", "0.0.0.0/0"), ("1-65535/udp", "0.0.0.0/0")]),
+        (
+            ingress(0, protocol="-1", cidr_blocks=["10.0.0.0/8"]),
+            [("1-65535/tcp", "10.0.0.0/8"), ("1-65535/udp", "10.0.0.0/8")],
+        ),
         (ingress(0, 65535, protocol="udp"), [("1-65535/udp", "0.0.0.0/0")]),
         (ingress(-1, protocol="icmp"), []),
         (ingress(0, protocol="47"), []),
@@ -56,6 +59,15 @@ def test_an_ingress_block_opens_its_ports_to_its_sources(tmp_path, entry, expect
     seen = read(tmp_path, plan(group("web", [entry])))
     assert said(seen) == [("aws_security_group.web", *one) for one in expected]
     assert doubts(seen) == []
+
+
+def test_every_protocol_for_everyone_is_sctp_too(tmp_path):
+    seen = read(tmp_path, plan(group("web", [ingress(0, protocol="-1")])))
+    assert [ports for _, ports, _ in said(seen)] == ["1-65535/tcp", "1-65535/udp"]
+    [(_, ports, reason)] = doubts(seen)
+    assert ports == ""
+    assert "aws_security_group.web" in reason
+    assert reason.endswith("it lets in every protocol, SCTP too, of which policies cannot speak")
 
 
 def test_two_rules_that_are_everyone_together_are_everyone(tmp_path):

@@ -286,3 +286,34 @@ def test_sctp_that_is_let_in_is_said_and_puts_nothing_else_in_doubt():
     assert reason.endswith("it lets in SCTP, of which policies cannot speak: " + rules.splitlines()[0])
     assert [bool(seen.guarded) for seen in of("iptables_save", save(rules))] == [True, False]
     assert doubts("-A INPUT -p sctp -j DROP\n-A OUTPUT -p sctp -j ACCEPT\n-A INPUT ! -p sctp -j ACCEPT") == []
+
+
+NAMED, ANY = "it lets in SCTP, of which", "it lets in every protocol, SCTP too, of which"
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("-A INPUT -p sctp -j SVC\n-A SVC -s 10.0.0.0/8 -j ACCEPT\n-A INPUT -p tcp --dport 22 -j SVC", [NAMED]),
+        ("-A INPUT -s 10.0.0.0/8 -j SVC\n-A SVC -p 132 -m sctp --dport 3868 -j ACCEPT", [NAMED]),
+        ("-A INPUT -p sctp -j SVC\n-A SVC -p sctp -j DROP\n-A SVC -j ACCEPT", []),
+        ("-A INPUT -p sctp -j SVC\n-A SVC -p tcp -j ACCEPT", []),
+        ("-A INPUT -p sctp -m geoip --source-country DE -j ACCEPT", ["cannot be decided"]),
+        ("-A INPUT -p sctp -g SVC\n-A SVC -j RETURN\n-A INPUT -j ACCEPT", []),
+        ("-A INPUT ! -p tcp -j ACCEPT", [ANY]),
+        ("-A INPUT -p tcp -j DROP\n-A INPUT -p udp -j DROP\n-A INPUT -s 10.0.0.0/8 -j ACCEPT", [NAMED]),
+        ("-A INPUT -j ACCEPT", [ANY]),
+        ("-A INPUT -s 10.0.0.0/8 -j ACCEPT", []),
+        ("-A INPUT -i lo -j ACCEPT\n-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", []),
+    ],
+)
+def test_sctp_is_followed_as_any_protocol_is(rules, said):
+    found = doubts(rules)
+    assert [ports for ports, _ in found] == [""] * len(said)
+    assert all(one in reason for one, (_, reason) in zip(said, found, strict=True))
+
+
+def test_a_policy_that_accepts_lets_in_every_protocol():
+    [(ports, reason)] = doubts("-A INPUT -p tcp --dport 22 -j DROP", policy="ACCEPT")
+    assert ports == ""
+    assert ANY in reason

@@ -59,7 +59,6 @@ def let(*rules, **more):
         ([[dport(22), ACCEPT]], [("22/tcp", None)]),
         ([[dport({"set": [80, {"range": [8000, 8010]}]}), ACCEPT]], [("80/tcp,8000-8010/tcp", None)]),
         ([[dport(22, op="!="), meta("l4proto", "tcp"), ACCEPT]], [("1-21/tcp,23-65535/tcp", None)]),
-        ([[dport(53, "th"), ACCEPT]], [("53/tcp,53/udp", None)]),
         ([[saddr(PREFIX), dport(22), ACCEPT]], [("22/tcp", "10.0.0.0/8")]),
         ([[saddr("2001:db8::1", "ip6"), dport(22), ACCEPT]], [("22/tcp", "2001:db8::1")]),
         ([[meta("nfproto", "ipv4"), dport(22), ACCEPT]], [("22/tcp", "0.0.0.0/0")]),
@@ -181,3 +180,13 @@ def test_sctp_that_is_let_in_is_said(match):
     [(ports, reason)] = undecided("nft_json", listing([{"match": {"op": "==", **match}}, ACCEPT]))
     assert ports == ""
     assert ": it lets in SCTP, of which policies cannot speak: " in reason
+
+
+def test_ports_of_whatever_transport_are_those_of_sctp_too():
+    rule = [dport(53, "th"), ACCEPT]
+    assert opened("nft_json", listing(rule)) == [("53/tcp,53/udp", None, None, None)]
+    [(ports, reason)] = undecided("nft_json", listing(rule))
+    assert ports == ""
+    assert "it lets in every protocol, SCTP too" in reason
+    both = {"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": {"set": ["tcp", "udp"]}}}
+    assert undecided("nft_json", listing([both, *rule])) == []
