@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from auditor.collect.probe.observation import LIMITED
-from auditor.model.evidence import NO_ANSWER
+from auditor.model.evidence import GONE, NO_ANSWER
 from auditor.model.ports import PortSet
 from auditor.model.target import Surprises
 
@@ -152,7 +152,9 @@ def test_a_host_that_shuts_us_out_but_for_what_the_policy_names_leaves_the_rest_
     assert not one.filtered
     assert len(one.closed) >= 590
     assert one.open == PortSet.parse("22,80")
-    assert reasons(one) == {LIMITED: one.asked - one.open - one.closed}
+    (told,) = reasons(one).items()
+    assert told[0] in {LIMITED, GONE}, "which of them, a machine that is too busy to answer decides"
+    assert told[1] == one.asked - one.open - one.closed
 
 
 @pytest.mark.parametrize("method", ["connect", "syn"])
