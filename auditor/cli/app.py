@@ -87,9 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = ExitCode.FAILED
     except OSError as error:
         code = _failed(output_failure(error), _words(arguments))
-    except Exception:  # noqa: BLE001 - a bug shows itself, but Python's exit code for it is that of a verdict
-        sys.excepthook(*sys.exc_info())
-        code = ExitCode.FAILED
+    except KeyboardInterrupt:  # a second one, while the first was being told
+        code = ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - a bug shows itself, but Python's exit code for it is that of a verdict
+        code = _crashed(error, _words(arguments))
     if code == ExitCode.FAILED:
         _drop_unwritten()
     sys.exit(code)
@@ -116,7 +117,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         told = AuditorError(f"{error.filename}: {reason}" if error.filename else reason)
         return _failed(told, _words(arguments))
     if code == ExitCode.INTERRUPTED:  # typer, too, makes this code of a KeyboardInterrupt
-        typer.echo("interrupted", err=True)
+        _interrupted(_words(arguments))
     return code
 
 
@@ -143,19 +144,47 @@ def _words(arguments: Sequence[str] | None) -> Sequence[str]:
 
 def _failed(error: AuditorError, arguments: Sequence[str]) -> int:
     from auditor.cli.github import announce_failure
-    from auditor.report.escape import terminal
+    from auditor.cli.say import tell
 
     lines = str(error).splitlines()
     with suppress(OSError):  # nowhere left to say it; the exit code still does
         for line in lines[:_MOST_PROBLEMS]:
-            typer.echo(f"error: {terminal(line)}", err=True)
+            tell(f"error: {line}")
         if len(lines) > _MOST_PROBLEMS:
-            typer.echo(f"error: and {len(lines) - _MOST_PROBLEMS:,} more problems like these", err=True)
+            tell(f"error: and {len(lines) - _MOST_PROBLEMS:,} more problems like these")
         reminder = environment.reminder(error)
         if reminder:
-            typer.echo(reminder, err=True)
+            tell(reminder)
         announce_failure(error, arguments)
     return error.exit_code
+
+
+class _InterruptedError(AuditorError):
+    """Somebody ended the audit: at the keyboard, by a signal, as a job took too long."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+def _interrupted(arguments: Sequence[str]) -> None:
+    from auditor.cli.github import announce_failure
+    from auditor.cli.say import tell
+
+    with suppress(OSError):
+        tell("interrupted")
+        announce_failure(_InterruptedError("interrupted before there was a verdict"), arguments)
+
+
+def _crashed(error: Exception, arguments: Sequence[str]) -> int:
+    from traceback import format_exception
+
+    from auditor.cli.github import announce_failure
+    from auditor.cli.say import tell
+
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    with suppress(Exception):  # what is broken may be in the way here, too
+        tell("".join(format_exception(error)).rstrip())
+        announce_failure(AuditorError(f"internal error: {what} (the log has the traceback)"), arguments)
+    return ExitCode.FAILED
 
 
 def _drop_unwritten() -> None:

@@ -9,6 +9,7 @@ import typer
 from auditor.cli import complete, environment
 from auditor.cli import options as given
 from auditor.cli import ssh as over
+from auditor.cli.say import tell
 from auditor.errors import EvidenceError, ExitCode, PolicyError, UsageError
 
 if TYPE_CHECKING:
@@ -190,9 +191,9 @@ def _related(files: Iterable[str], *, quiet: bool) -> list[str]:
         if not declares_nothing(file):
             kept.append(file)
         elif not quiet:
-            typer.echo(f"passed over, as it declares nothing: {one_line(file)}", err=True)
+            tell(f"passed over, as it declares nothing: {one_line(file)}")
     if not kept and not quiet:
-        typer.echo("nothing to judge: no file is left, and no report is written", err=True)
+        tell("nothing to judge: no file is left, and no report is written")
     return kept
 
 

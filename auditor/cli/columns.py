@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import typer
-
 from auditor.cli.output import colour, width
+from auditor.cli.say import show as echo
+from auditor.report.escape import workflow_safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ def show(
                 lines = _without(lines, lines[0].index(name))
         _styled(lines[0], lines[1:], marked)
     else:
-        typer.echo("\n".join(aligned(lines)))
+        echo("\n".join(aligned(lines)))
 
 
 def _without_empty(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
@@ -62,5 +62,5 @@ def _styled(headings: Sequence[str], rows: Sequence[Sequence[str]], marked: str 
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell, style="yellow" if cell == marked else "") for cell in row))
+        table.add_row(*(Text(workflow_safe(cell), style="yellow" if cell == marked else "") for cell in row))
     Console(file=sys.stdout, force_terminal=True, width=width(), highlight=False).print(table)

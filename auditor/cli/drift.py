@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auditor.cli import options as given
+from auditor.cli.say import show, show_json, tell
 from auditor.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -36,8 +37,11 @@ def drift(
     ports = given.asked(asked)
     found = compared(open_evidence(old, asked=ports), open_evidence(new, asked=ports))
     if _is_backwards(found):
-        typer.echo("warning: OLD was taken after NEW: what opened and what shut change places", err=True)
-    typer.echo(_json(found) if output is given.Shape.JSON else "\n".join(_text(found)))
+        tell("warning: OLD was taken after NEW: what opened and what shut change places")
+    if output is given.Shape.JSON:
+        show_json(_json(found))
+    else:
+        show("\n".join(_text(found)))
     if found.has_drift:
         return ExitCode.VIOLATIONS
     return ExitCode.UNVERIFIED if found.has_doubt else ExitCode.CONFORMS
@@ -51,19 +55,18 @@ def _is_backwards(found: Drift) -> bool:
 
 def _text(found: Drift) -> Iterator[str]:
     from auditor.report import wording
-    from auditor.report.escape import workflow_safe
 
     for change in found.changes:
-        yield from map(workflow_safe, _lines(change))
+        yield from _lines(change)
     for heading, changes in (("only in the later one", found.came), ("only in the earlier one", found.gone)):
         for change in changes:
             ports = change.unasked | change.unseen
             shown = f"open {wording.ports(ports, 60)}" if ports else "nothing open"
-            yield workflow_safe(f"? {_place(change)}: {heading}: {shown}")
+            yield f"? {_place(change)}: {heading}: {shown}"
     verdict = "drift" if found.has_drift else "no drift" if not found.has_doubt else "no drift where both looked"
     yield f"{verdict}: {wording.plural(found.compared, 'host')} compared"
     for used in (found.before, found.now):
-        yield f"  {workflow_safe(wording.evidence(used))}"
+        yield f"  {wording.evidence(used)}"
 
 
 def _lines(change: Change) -> Iterator[str]:
@@ -114,8 +117,6 @@ def _place(change: Change) -> str:
 def _json(found: Drift) -> str:
     import json
 
-    from auditor.report.escape import json_safe
-
     document = {
         "auditor": "drift",
         "version": 1,
@@ -128,7 +129,7 @@ def _json(found: Drift) -> str:
         "only_old": [_change(change) for change in found.gone],
         "only_new": [_change(change) for change in found.came],
     }
-    return json_safe(json.dumps(document, indent=2))
+    return json.dumps(document, indent=2)
 
 
 def _change(change: Change) -> dict[str, Any]:

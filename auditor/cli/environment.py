@@ -9,12 +9,13 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-import typer
-
+from auditor.cli.say import tell
 from auditor.errors import PolicyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
+
+    import typer
 
     from auditor.errors import AuditorError
 
@@ -41,7 +42,6 @@ def refuse_slips(context: typer.Context) -> None:
     :raises UsageError: a variable is named almost like one that is read.
     """
     from auditor.files.suggest import nearest
-    from auditor.report.escape import terminal
 
     known = names(context)
     for name in sorted(name for name in os.environ if name.startswith(PREFIX)):
@@ -51,7 +51,7 @@ def refuse_slips(context: typer.Context) -> None:
         meant = nearest(word, (each.removeprefix(PREFIX) for each in known), likeness=0.75)
         if meant:
             raise UsageError(f"the environment sets {name}, which nothing reads; did you mean '{PREFIX}{meant}'?")
-        typer.echo(f"warning: the environment sets {terminal(name)}, which nothing reads", err=True)
+        tell(f"warning: the environment sets {name}, which nothing reads")
 
 
 def reminder(error: AuditorError) -> str | None:

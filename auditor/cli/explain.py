@@ -9,6 +9,7 @@ import typer
 from auditor.cli import complete
 from auditor.cli import options as given
 from auditor.cli.conditions import conditions
+from auditor.cli.say import show, show_json
 from auditor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ def explain(
         for each in _ports(port, loaded.policy)
         for place in places
     ]
-    typer.echo(_json(answers) if output is given.Shape.JSON else "\n".join(_text(answers)))
+    if output is given.Shape.JSON:
+        show_json(_json(answers))
+    else:
+        show("\n".join(_text(answers)))
     return 0
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditor.cli.say import tell
 from auditor.errors import PolicyError
 from auditor.files.paths import below, repository_root
 from auditor.files.spare import OverwriteError
@@ -90,4 +91,4 @@ def _append(path: str, text: bytes) -> None:
         with Path(path).open("ab") as file:
             file.write(text)
     except OSError as error:
-        sys.stderr.write(f"auditor: the summary was not written to {path}: {error.strerror or error}\n")
+        tell(f"auditor: the summary was not written to {path}: {error.strerror or error}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from auditor.cli import options as given
+from auditor.cli.say import tell
 
 
 def import_(
@@ -30,12 +31,11 @@ def import_(
     from auditor.cli.merge import joined
     from auditor.collect.registry import open_all
     from auditor.files.spare import reading, spare
-    from auditor.report.escape import terminal
 
     spare(files, snapshot=save)
     pieces = open_all(files, vantage=vantage, host=host, asked=given.asked(asked), taken=given.taken(taken))
     with reading():
         code = joined(pieces, save)
     for remark in filter(None, (piece.remark for piece in pieces)):
-        typer.echo(terminal(remark), err=True)
+        tell(remark)
     return code

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auditor.cli.say import tell
 from auditor.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -31,12 +32,11 @@ def merge(
 
 def joined(pieces: Sequence[Evidence], save: str) -> int:
     """Write several pieces of evidence as one snapshot, and say how it ended."""
-    from auditor.report.escape import terminal
     from auditor.snapshot.merge import merge as merged
     from auditor.snapshot.write import record
 
     completion = record(pieces[0] if len(pieces) == 1 else merged(pieces), save)
     if completion.complete:
         return ExitCode.CONFORMS
-    typer.echo(f"warning: {terminal(save)} is incomplete: {terminal(completion.reason or 'no reason given')}", err=True)
+    tell(f"warning: {save} is incomplete: {completion.reason or 'no reason given'}")
     return ExitCode.UNVERIFIED

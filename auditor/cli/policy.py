@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditor.cli import options as given
+from auditor.cli import say
 from auditor.cli.conditions import conditions
 from auditor.errors import PolicyError
 
@@ -50,11 +51,11 @@ def _validate(policy: str, today: date) -> None:
         f"{_count(len(loaded.hosts), 'host')}, {_count(len(loaded.rules), 'rule')}, "
         f"{_count(len(loaded.exceptions), 'exception')}, {_count(len(loaded.files), 'file')}"
     )
-    typer.echo(f"{terminal(policy)}: valid: {counted}")
+    say.show(f"{terminal(policy)}: valid: {counted}")
     for doubt in doubtful_names(loaded):
-        typer.echo(f"warning: {terminal(doubt)}", err=True)
+        say.tell(f"warning: {doubt}")
     if expired:
-        typer.echo(f"note: expired, and excusing nothing: {terminal(', '.join(expired))}", err=True)
+        say.tell(f"note: expired, and excusing nothing: {', '.join(expired)}")
 
 
 @app.command()
@@ -75,8 +76,12 @@ def show(
         for host in pipeline.chosen(loaded.policy, only or ())
         for name in names
     )
-    for line in _json_lines(rows) if output is given.Shape.JSON else _text_lines(loaded.policy, rows):
-        typer.echo(line)
+    if output is given.Shape.JSON:
+        for line in _json_lines(rows):
+            say.show_json(line)
+    else:
+        for line in _text_lines(loaded.policy, rows):
+            say.show(line)
     return 0
 
 

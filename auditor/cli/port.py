@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditor.cli import options as given
+from auditor.cli.say import show, show_json
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ def port(
 
     facts = [holding(each) for each in wanted(which)]
     if output is given.Shape.JSON:
-        typer.echo(as_json(facts))
+        show_json(as_json(facts))
     else:
-        typer.echo("\n\n".join("\n".join(as_text(each)) for each in facts))
+        show("\n\n".join("\n".join(as_text(each)) for each in facts))
     return ExitCode.VIOLATIONS if check and not all(each.bindable for each in facts) else ExitCode.CONFORMS
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from auditor.cli.columns import aligned
 from auditor.collect.sockets.advice import steps, who, why
 from auditor.files import iana
-from auditor.report.escape import json_safe, one_line
+from auditor.report.escape import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ def as_text(facts: Holding) -> Iterator[str]:
 def as_json(all_facts: Sequence[Holding]) -> str:
     """Return one document for all ports asked."""
     document = {"auditor": "port", "version": 1, "ports": [_fields(facts) for facts in all_facts]}
-    return json_safe(json.dumps(document, indent=2))
+    return json.dumps(document, indent=2)
 
 
 def meaning(facts: Holding) -> Iterator[str]:

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Self
 
 from auditor.cli import output
-from auditor.report.escape import ascii_only, terminal
+from auditor.report.escape import ascii_only, terminal, workflow_safe
 from auditor.report.text_wrap import wrapped
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Watcher:
                 sys.stderr.write(f"{self._shown(message)}\n")
 
     def _shown(self, message: str) -> str:
-        shown = terminal(message)
+        shown = workflow_safe(terminal(message))
         if output.ascii_only(sys.stderr):
             shown = ascii_only(shown)
         return "\n".join(wrapped(shown, output.columns_of(sys.stderr))) if output.is_terminal(sys.stderr) else shown

@@ -9,6 +9,7 @@ import typer
 
 from auditor.cli import environment
 from auditor.cli import options as given
+from auditor.cli.say import show, show_json, tell
 from auditor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -101,14 +102,14 @@ def _is_policy(targets: list[str]) -> bool:
 
 def _shown(evidence: Evidence, output: given.Shape, saved: str | None) -> int:
     unknown = False
-    lines = _json(evidence) if output is given.Shape.JSON else _text(evidence)
+    lines, say = (_json(evidence), show_json) if output is given.Shape.JSON else (_text(evidence), show)
     try:
         for observation, text in lines:
-            typer.echo(text, nl=False)
+            say(text, end=False)
             unknown |= observation is not None and bool(observation.unknown)
     except KeyboardInterrupt:
         if saved:
-            typer.echo(f"what was seen is in {saved}; go on with: auditor scan --resume {saved}", err=True)
+            tell(f"what was seen is in {saved}; go on with: auditor scan --resume {saved}")
         raise
     return ExitCode.UNVERIFIED if unknown or not evidence.completion.complete else ExitCode.CONFORMS
 

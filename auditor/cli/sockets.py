@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditor.cli import options as given
+from auditor.cli import say
 from auditor.cli import ssh as over
 from auditor.errors import CollectError, ExitCode, UsageError
 
@@ -194,15 +195,15 @@ def _print_lines(evidence: Evidence, observations: Iterable[Observation]) -> Non
     from auditor.snapshot.encode import footer_line, header_line, observation_line
 
     lines = [header_line(evidence.origin), *map(observation_line, observations), footer_line(evidence.completion)]
-    typer.echo("".join(lines), nl=False)
+    say.show_json("".join(lines), end=False)
 
 
 def _print_host(observation: Observation, *, all_namespaces: bool) -> None:
     from auditor.report.escape import one_line
 
-    typer.echo(one_line(f"{observation.host}{_own_name(observation)}"))
+    say.show(one_line(f"{observation.host}{_own_name(observation)}"))
     _print_table(observation, all_namespaces=all_namespaces)
-    typer.echo("")
+    say.show("")
 
 
 def _own_name(observation: Observation) -> str:
@@ -218,12 +219,12 @@ def _print_table(observation: Observation, *, all_namespaces: bool) -> None:
         if netns is None or all_namespaces:
             shown = list(members)
             if netns:
-                typer.echo(f"\nNetwork namespace {one_line(netns)}{_inside(shown)}: not this host's")
+                say.show(f"\nNetwork namespace {one_line(netns)}{_inside(shown)}: not this host's")
             show(_HEADINGS, list(rows(shown)), marked="network", spare=_LEAST_WANTED)
     for line in summary(observation, all_namespaces=all_namespaces):
-        typer.echo(f"\n{one_line(line)}")
+        say.show(f"\n{one_line(line)}")
     for note in observation.notes:
-        typer.echo(f"note: {one_line(note)}", err=True)
+        say.tell(f"note: {one_line(note)}")
 
 
 def _inside(members: Iterable[Socket]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from auditor.cli.app import run
@@ -86,6 +89,46 @@ def test_a_job_without_a_verdict_says_why(check, job, capsys, arguments, code, t
     assert line.startswith("::error title=exposure not audited::")
     assert told in line
     assert f"not audited (exit code {code})" in job.read_text(encoding="utf-8")
+
+
+CRASH = """
+import sys
+from auditor import pipeline
+from auditor.cli import app
+def broken(*_):
+    raise {0}
+pipeline.check = broken
+app.main(["check", "exposure.yaml", "scan.jsonl", *sys.argv[1:]])
+"""
+
+
+def crashed(raised, *options):
+    return subprocess.run(
+        [sys.executable, "-c", CRASH.format(raised), *options], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_a_job_that_meets_a_bug_says_so_and_where_to_look(check, job):  # noqa: ARG001
+    done = crashed("ValueError('two\\n::error::lines')")
+    assert done.returncode == 4
+    assert "Traceback" in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("::")]
+    assert line == (
+        "::error title=exposure not audited::internal error: ValueError: two ::error::lines (the log has the traceback)"
+    )
+    assert "not audited (exit code 4)" in job.read_text(encoding="utf-8")
+    assert "::error title=" not in crashed("ValueError('two')", "--no-github").stderr
+
+
+def test_a_job_that_is_stopped_says_that_there_is_no_verdict(check, job):  # noqa: ARG001
+    done = crashed("KeyboardInterrupt")
+    assert done.returncode == 130
+    assert done.stderr.splitlines() == [
+        "interrupted",
+        "::error title=exposure not audited::interrupted before there was a verdict",
+    ]
+    assert "not audited (exit code 130)" in job.read_text(encoding="utf-8")
+    assert crashed("KeyboardInterrupt", "--no-github").stderr == "interrupted\n"
 
 
 def test_problems_of_a_policy_stand_on_their_lines_from_the_root_on(check, job, tmp_path, capsys, monkeypatch):  # noqa: ARG001
