@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from enum import StrEnum
+from functools import lru_cache
+from itertools import chain, repeat
+from operator import lt
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from auditor.model.intervals import IntervalSet
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
 HIGHEST = 65535
 _SPAN = HIGHEST + 1
+_REMEMBERED = 4096
+"""Ranges that lists are made of: those of thousands of hosts have most of them in common."""
 
 
 class Protocol(StrEnum):
@@ -81,13 +86,14 @@ class PortSet(IntervalSet):
 
         :raises ValueError: anything that is not a port or an ascending range within 0-65535.
         """
-        ranges: list[tuple[int, int]] = []
-        for item in filter(None, text.split(",")):
-            numbers, _, suffix = item.strip().partition("/")
-            low, dash, high = numbers.partition("-")
-            span = cls.span(_number(low), _number(high if dash else low), Protocol(suffix) if suffix else protocol)
-            ranges.extend(span.ranges())
-        return cls(ranges)
+        items = text.split(",")
+        if text.split() != [text] or "" in items:
+            items = [item.strip() for item in items if item]
+        spans = list(map(_span, items, repeat(protocol)))
+        bounds = tuple(chain.from_iterable(spans))
+        if all(map(lt, bounds, bounds[1:])):  # in order, with gaps between them, as every tool writes its lists
+            return cls.from_bounds(bounds)
+        return cls((low, beyond - 1) for low, beyond in spans)
 
     def only(self, protocol: Protocol) -> Self:
         """The part of one protocol."""
@@ -106,12 +112,7 @@ class PortSet(IntervalSet):
             return ""
         if bounds[0] < offset or bounds[-1] > offset + _SPAN:
             bounds = self.only(protocol).bounds
-        return ",".join(
-            [
-                str(low - offset) if beyond - low == 1 else f"{low - offset}-{beyond - offset - 1}"
-                for low, beyond in zip(bounds[::2], bounds[1::2], strict=True)
-            ]
-        )
+        return ",".join(map(_item, bounds[::2], bounds[1::2]))
 
     def __str__(self) -> str:
         """``80/tcp,8000-8010/tcp,53/udp``; reads back with :meth:`parse`."""
@@ -144,6 +145,27 @@ NO_PORTS = PortSet()
 ALL_TCP = PortSet.span(1, HIGHEST)
 ALL_UDP = PortSet.span(1, HIGHEST, Protocol.UDP)
 """Every port that can be asked: 0 is reserved and no socket can listen on it."""
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _span(item: str, protocol: Protocol) -> tuple[int, int]:
+    """Read a port or a range, with or without a protocol: its two boundaries."""
+    numbers, _, suffix = item.partition("/")
+    first, dash, last = numbers.partition("-")
+    low = _number(first)
+    high = _number(last) if dash else low
+    if low > high:
+        msg = f"not a range of ports: {low}-{high}"
+        raise ValueError(msg)
+    offset = _OFFSET[Protocol(suffix) if suffix else protocol]
+    return low + offset, high + offset + 1
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _item(low: int, beyond: int) -> str:
+    """Write a port or a range, without its protocol."""
+    first, last = low % _SPAN, (beyond - 1) % _SPAN
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _index(port: Port) -> int:

@@ -157,24 +157,28 @@ def _settled(record: HostRecord) -> dict[str, PortSet] | None:
     It says what that would say, at a fraction of the cost: most hosts of a scan are of this kind. Taking away ports
     that are not there adds them, so that what is left has the expected size only if each was there to be taken.
     """
-    claims: dict[str, PortSet] = {}
-    flips = set(record.asked.bounds)
-    left = record.asked.size
-    for (state, protocol), numbers in record.listed.items():
-        ports = PortSet.numbers(numbers, protocol)
-        claims[state] = claims[state] | ports if state in claims else ports
-        flips.symmetric_difference_update(ports.bounds)
-        left -= len(numbers)
-    rest = PortSet.from_bounds(tuple(sorted(flips)))
+    claims = _listed(record)
+    left = record.asked.size - sum([len(numbers) for numbers in record.listed.values()])
+    unnamed: Extra | None = None
+    for extra in record.extras:
+        named = extra.named
+        if not named and unnamed is None:
+            unnamed = extra
+        elif not named or extra.count > named.size:
+            return None
+        else:
+            left -= named.size
+            claims[extra.state] = claims[extra.state] | named if extra.state in claims else named
+    rest = record.asked
+    for ports in claims.values():
+        rest ^= ports
     if rest.size != left:
         return None
-    match record.extras:
-        case [] if not left:
-            return claims
-        case [extra] if extra.count == left and not extra.named and extra.state not in claims:
-            return claims | {extra.state: rest}
-        case _:
-            return None
+    if unnamed is None:
+        return None if left else claims
+    if unnamed.count != left or unnamed.state in claims:
+        return None
+    return claims | {unnamed.state: rest}
 
 
 def _alive(record: HostRecord, found: dict[str, PortSet]) -> bool | None:
@@ -190,10 +194,7 @@ def _alive(record: HostRecord, found: dict[str, PortSet]) -> bool | None:
 
 def _found(record: HostRecord, *, whole: bool) -> dict[str, PortSet]:
     """Ports by nmap's state. One listed in two states is in none of them, unless it is open in one: open outweighs."""
-    claims: dict[str, PortSet] = {}
-    for (state, protocol), numbers in record.listed.items():
-        ports = PortSet.numbers(numbers, protocol)
-        claims[state] = claims[state] | ports if state in claims else ports
+    claims = _listed(record)
     listed = PortSet.union(claims.values())
     for extra in record.extras:
         if extra.named:
@@ -205,6 +206,15 @@ def _found(record: HostRecord, *, whole: bool) -> dict[str, PortSet]:
         if count == len(rest):
             claims[state] = claims.get(state, NO_PORTS) | rest
     return _once(claims)
+
+
+def _listed(record: HostRecord) -> dict[str, PortSet]:
+    """Give the ports that have an entry of their own, by nmap's state."""
+    claims: dict[str, PortSet] = {}
+    for (state, protocol), numbers in record.listed.items():
+        ports = PortSet.numbers(numbers, protocol)
+        claims[state] = claims[state] | ports if state in claims else ports
+    return claims
 
 
 def _once(claims: dict[str, PortSet]) -> dict[str, PortSet]:

@@ -31,6 +31,9 @@ LARGEST: Final = 1 << 20
 """Bytes of a host; what is larger is the parser's, which counts entries."""
 _REMEMBERED: Final = 8192
 _LONGEST_REMEMBERED: Final = 2000
+_REMEMBERED_EXTRAS: Final = 256
+_LONGEST_EXTRAS: Final = 8000
+"""Fewer, as of nmap's thousand usual ports the names alone take 4,000 bytes."""
 
 _S: Final = rb"[ \n\t]*"
 # ASCII without markup. References are fine in values that nobody reads.
@@ -180,7 +183,9 @@ class PlainHosts:
             ports = ports_of(named, Protocol(protocol)) if named else NO_PORTS
             extras.append(_Counted(state=state, ports=int(number), reason=reason, named=ports))
             at = found.end()
-        return _remember(self._extras, text, tuple(extras))
+        if len(text) > _LONGEST_EXTRAS:
+            return tuple(extras)
+        return _remember(self._extras, text, tuple(extras), most=_REMEMBERED_EXTRAS)
 
     def _port(self, text: bytes) -> _Listed:
         found = _PORT.fullmatch(text)
@@ -191,17 +196,16 @@ class PlainHosts:
         )
         port = one_port(number or "", Protocol(protocol or ""))
         service = None if attributes is None else service_seen(port, _attributes(attributes.encode()))
-        return _remember(
-            self._ports,
-            text,
-            _Listed(
-                listed=(state or "", port.protocol),
-                number=port.number,
-                reason=reason or "",
-                sender=sender,
-                service=service,
-            ),
+        listed = _Listed(
+            listed=(state or "", port.protocol),
+            number=port.number,
+            reason=reason or "",
+            sender=sender,
+            service=service,
         )
+        if len(text) > _LONGEST_REMEMBERED:
+            return listed
+        return _remember(self._ports, text, listed, most=_REMEMBERED)
 
 
 def _address(text: bytes) -> str:
@@ -217,9 +221,8 @@ def _attributes(text: bytes) -> dict[str, str]:
     return attributes
 
 
-def _remember(memory: dict[bytes, _T], text: bytes, read: _T) -> _T:
-    if len(text) <= _LONGEST_REMEMBERED:
-        if len(memory) >= _REMEMBERED:
-            memory.clear()
-        memory[text] = read
+def _remember(memory: dict[bytes, _T], text: bytes, read: _T, *, most: int) -> _T:
+    if len(memory) >= most:
+        memory.clear()
+    memory[text] = read
     return read

@@ -50,6 +50,16 @@ def test_ranges_come_back_disjoint_ascending_and_apart(ranges: list[tuple[int, i
     assert all(high + 1 < low for (_, high), (low, _) in itertools.pairwise(back))
 
 
+@given(st.sets(st.integers(0, 400), min_size=100), st.lists(st.integers(0, 420), max_size=6))
+@pytest.mark.parametrize("operation", [operator.or_, operator.and_, operator.sub, operator.xor])
+def test_operations_of_a_long_set_and_a_short_one_are_those_of_sets(
+    operation: Callable[..., object], long: set[int], short: list[int]
+) -> None:
+    left, right = IntervalSet.from_members(long), IntervalSet.from_members(short)
+    assert operation(left, right) == IntervalSet.from_members(operation(long, set(short)))
+    assert operation(right, left) == IntervalSet.from_members(operation(set(short), long))
+
+
 @given(RANGES, RANGES)
 @pytest.mark.parametrize("operation", [operator.or_, operator.and_, operator.sub])
 def test_union_intersection_and_difference_are_those_of_sets(

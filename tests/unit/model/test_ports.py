@@ -62,6 +62,18 @@ def test_a_port_set_reads_back_from_its_text(ports: PortSet) -> None:
     assert PortSet.parse(str(ports)) == ports
 
 
+@given(
+    st.lists(st.tuples(NUMBERS, st.integers(0, 9), st.sampled_from(["", " "])), min_size=1), st.sampled_from(Protocol)
+)
+def test_a_list_is_the_union_of_its_items_in_whatever_order(
+    items: list[tuple[int, int, str]], protocol: Protocol
+) -> None:
+    spans = [(low, min(low + more, HIGHEST), blank) for low, more, blank in items]
+    text = ",".join(f"{blank}{low}-{high}{blank}" for low, high, blank in spans)
+    expected = PortSet.union(PortSet.span(low, high, protocol) for low, high, _ in spans)
+    assert PortSet.parse(text, protocol) == expected
+
+
 @given(port_sets(), st.sampled_from(Protocol))
 def test_the_text_of_one_protocol_reads_back_as_that_part(ports: PortSet, protocol: Protocol) -> None:
     assert PortSet.parse(ports.text(protocol), protocol) == ports.only(protocol)

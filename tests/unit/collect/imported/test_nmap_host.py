@@ -40,7 +40,12 @@ def records(draw: st.DrawFn) -> HostRecord:
     told = [PortSet.numbers(numbers, protocol) for (_, protocol), numbers in record.listed.items()]
     if draw(st.booleans()):
         left = record.asked - PortSet.union(told)
-        record.extras.append(Extra(state=draw(st.sampled_from(STATES)), count=len(left)))
+        named = draw(st.sampled_from([NO_PORTS, PortSet.parse("1-4,7"), PortSet.parse("1-10,3/udp")])) & left
+        if named:
+            record.extras.append(Extra(state=draw(st.sampled_from(STATES)), count=len(named), named=named))
+        if left - named:
+            rest = draw(st.sampled_from([NO_PORTS, left - named]))
+            record.extras.append(Extra(state=draw(st.sampled_from(STATES)), count=len(left - named), named=rest))
     else:
         record.extras.extend(
             Extra(state=state, count=count, named=PortSet.parse(named)) for state, count, named in draw(EXTRAS)
@@ -65,6 +70,17 @@ def test_the_usual_host_takes_the_short_cut() -> None:
     record.listed["open", Protocol.TCP] += [2, 5]
     record.extras.append(Extra(state="closed", count=8))
     assert nmap_host._settled(record) == {"open": PortSet.parse("2,5"), "closed": PortSet.parse("1,3-4,6-10")}
+
+
+def test_the_usual_host_of_a_recent_nmap_which_names_the_others_takes_the_short_cut() -> None:
+    record = HostRecord(asked=PortSet.parse("1-10"), addresses=["10.0.0.1"], state="up", reason="echo-reply")
+    record.listed["open", Protocol.TCP] += [2, 5]
+    closed, filtered = PortSet.parse("1,3-4"), PortSet.parse("6-10")
+    record.extras += [
+        Extra(state="closed", count=3, named=closed),
+        Extra(state="filtered", count=5, named=filtered),
+    ]
+    assert nmap_host._settled(record) == {"open": PortSet.parse("2,5"), "closed": closed, "filtered": filtered}
 
 
 @pytest.mark.parametrize("numbers", [[2, 2], [2, 11]])
