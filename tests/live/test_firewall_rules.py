@@ -28,6 +28,7 @@ MATCHES = (
     "-m iprange --src-range 192.0.2.0-192.0.2.5", "-m recent --name x --rcheck", "-m connlimit --connlimit-above 500",
     "-m hashlimit --hashlimit-above 900/sec --hashlimit-name h --hashlimit-mode srcip", "-m pkttype --pkt-type unicast",
     "! -f", f"! -d {HOST4}", "-m statistic --mode random --probability 0.5",
+    "-m conntrack --ctorigdstport 22", "-m conntrack ! --ctorigdstport 22:23", "-m conntrack --ctstate DNAT",
 )  # fmt: skip
 VERDICTS = "tcp dport vmap { %d : accept, %d : drop }"
 SOURCES = {NEAR4: ("192.0.2.0/24", "192.0.2.0/31", "198.51.100.0/24"), NEAR6: ("2001:db8::/64", "2001:db8:f::/48")}

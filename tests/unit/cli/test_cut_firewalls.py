@@ -113,7 +113,7 @@ SIGNS = (
     ":KUBE-FORWARD - [0:0]\n-A KUBE-FORWARD -m mark --mark 0x4000/0x4000 -j ACCEPT",
     ":NETAVARK_FORWARD - [0:0]\n-A NETAVARK_FORWARD -s 10.88.0.0/16 -j ACCEPT",
     "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
-    "-A INPUT -m conntrack --ctstatus DNAT -j ACCEPT",
+    "-A INPUT -m conntrack --ctstate DNAT -j ACCEPT",
 )
 
 

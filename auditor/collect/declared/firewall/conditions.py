@@ -253,6 +253,27 @@ def joint_reach(conditions: Iterable[Condition], field: str, space: Space) -> in
     return found
 
 
+def limit(conditions: Iterable[Condition], field: str) -> Members | None:
+    """Return what NAT must have made of a property for conditions to hold together; None for anything."""
+    found: Members | None = None
+    for one in conditions:
+        mine: Members | None = None
+        if isinstance(one, Within) and one.field == field and not one.inverted:
+            mine = one.members
+        elif isinstance(one, AnyOf) and not one.inverted:
+            mine = _limit_of_any(one, field)
+        if mine is not None:
+            found = mine if found is None else found & mine  # type: ignore[operator]
+    return found
+
+
+def _limit_of_any(one: AnyOf, field: str) -> Members | None:
+    limits = [limit(way, field) for way in one.ways]
+    if not limits or any(mine is None for mine in limits):
+        return None
+    return type(limits[0]).union(limits)  # type: ignore[arg-type,union-attr]
+
+
 def gates(conditions: Sequence[Condition], space: Space) -> Gates:
     """Return what packets that NAT has not led anywhere must have of each property for conditions to hold of some."""
     limits = ((field, joint_reach(conditions, field, space)) for field in AXES)

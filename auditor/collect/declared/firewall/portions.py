@@ -6,7 +6,6 @@ thousand ports are a thousand rules to follow, not a million pairs of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isqrt
 from typing import TYPE_CHECKING
 
@@ -14,16 +13,18 @@ from auditor.collect.declared.firewall.conditions import AnyOf, gates, joint_rea
 from auditor.collect.declared.firewall.packets import PLANES, PORTS, of_every_protocol
 from auditor.collect.declared.firewall.rules import Act
 from auditor.collect.declared.firewall.space import Space
+from auditor.collect.declared.firewall.steps import Limits, Step, Steps, limits_of, point_of
 from auditor.model.ports import PortSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from auditor.collect.declared.firewall.conditions import Condition, Gates
+    from auditor.collect.declared.firewall.conditions import Condition
+    from auditor.collect.declared.firewall.packets import Lead
     from auditor.collect.declared.firewall.rules import Chain, Rule, Rules
     from auditor.collect.declared.firewall.space import Members
 
-    _Asking = tuple[Rule, tuple[Condition, ...]]
+    _Asking = tuple[Rule, tuple[Condition, ...], Limits]
 
 _LEAST = 32
 """Fewer pieces are not worth a portion of their own."""
@@ -81,15 +82,6 @@ class Budget:
             raise TooComplexError(rule)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A rule as it is followed in a portion: its conditions, decided ones first, and what packets must have for it."""
-
-    rule: Rule
-    conditions: tuple[Condition, ...]
-    gates: Gates
-
-
 class Portion:
     """Some ports, and the rules that speak of them, with as much of their conditions as does.
 
@@ -99,51 +91,90 @@ class Portion:
     def __init__(self, ports: PortSet, doors: frozenset[str], rules: dict[int, list[_Asking]]) -> None:
         self.ports = ports
         self.space = Space(
-            ports, doors, (one for some in rules.values() for _, asked in some for one in sets_of(asked))
+            ports, doors, (one for some in rules.values() for _, asked, _ in some for one in sets_of(asked))
         )
         self._rules = rules
-        self._steps: dict[int, tuple[Step, ...]] = {}
+        self._steps: dict[int, Steps] = {}
 
-    def steps(self, chain: Chain) -> tuple[Step, ...]:
+    def steps(self, chain: Chain) -> Steps:
         """Return the rules of a chain, made ready to be followed the first time."""
         if (known := self._steps.get(id(chain))) is None:
-            known = self._steps[id(chain)] = tuple(map(self._step, self._rules.get(id(chain), ())))
+            known = self._steps[id(chain)] = Steps(tuple(map(self._step, self._rules.get(id(chain), ()))))
         return known
 
     def _step(self, asking: _Asking) -> Step:
-        rule, conditions = asking
+        rule, conditions, limits = asking
         ordered = tuple(sorted(conditions, key=lambda one: not one.decided))
-        return Step(rule=rule, conditions=ordered, gates=gates(ordered, self.space))
+        return Step(rule, ordered, gates(ordered, self.space), limits)
 
 
 def portions(rules: Rules) -> Iterator[Portion]:
     """Cut the ports where rules do; a portion has the rules that may be met by packets to one of its ports."""
     named = [one for rule in _rules(rules) for one in sets_of(rule.conditions)]
     whole = Space(PORTS, frozenset(), (one for one in named if one[0] == "ports"))
-    led = _led(rules, whole)
     bounds = sum(len(members.bounds) for _, members in named)
     pieces = whole.ports.size
-    reached = {id(rule): _reach(rule.conditions, whole) for rule in _rules(rules)}
-    everywhere = sum(reach == whole.ports.whole for reach in reached.values())
+    met = {id(rule): _Met(rule, whole) for rule in _rules(rules)}
+    everywhere = sum(one.reach == whole.ports.whole for one in met.values())
     size = max(_LEAST, isqrt(pieces), pieces * bounds // _BOUNDS, pieces * everywhere // _REPEATED)
     for first in range(0, pieces, size):
         mask = ((1 << size) - 1) << first & whole.ports.whole
         if not mask:
             continue
-        near = mask | led
+        led = _Led(
+            whole, mask, [one.rule.lead for one in met.values() if one.rule.lead is not None and one.reach & mask]
+        )
         yield Portion(
             whole.ports.members(mask),
             rules.doors(),
             {
                 id(chain): [
-                    (rule, _narrowed(rule.conditions, near, whole))
+                    (rule, _narrowed(rule.conditions, mask | led.ports, whole), one.limits)
                     for rule in chain.rules
-                    if reached.get(id(rule), 0) & near
+                    if (one := met.get(id(rule))) is not None and (one.reach & mask or led.meet(one))
                 ]
                 for table in rules.tables
                 for chain in table.chains.values()
             },
         )
+
+
+class _Met:
+    """A rule, and by which packets it may be met.
+
+    ``reach`` are the pieces of all ports of those that NAT has led nowhere, ``led`` what it must have made of others.
+    """
+
+    def __init__(self, rule: Rule, whole: Space) -> None:
+        self.rule = rule
+        self.reach = _reach(rule.conditions, whole)
+        self.limits = limits_of(rule.conditions)
+        self.target = self.limits.target
+        ports = self.limits.ports
+        self.led = whole.ports.whole if ports is None else whole.mask("ports", ports)
+
+
+class _Led:
+    """Where NAT leads the packets of a portion: rules for these places are met by them, too."""
+
+    def __init__(self, whole: Space, own: int, leads: list[Lead]) -> None:
+        self.ports = own if leads else 0
+        points = {point_of(lead.address) for lead in leads}
+        self._targets = None if None in points else points
+        """The addresses, if it leads to such alone."""
+        for lead in leads:
+            if not lead.settled:
+                self.ports = whole.ports.whole
+            elif lead.port is not None:
+                number = of_every_protocol(PortSet.span(lead.port, lead.port))
+                for plane in PLANES:
+                    self.ports |= whole.ports.holding(number & plane)
+
+    def meet(self, one: _Met) -> bool:
+        """Whether what is led meets a rule."""
+        if self._targets is not None and one.target is not None and one.target not in self._targets:
+            return False
+        return bool(one.led & self.ports)
 
 
 def sets_of(conditions: Iterable[Condition]) -> Iterator[tuple[str, Members]]:
@@ -166,19 +197,6 @@ def _reach(conditions: Iterable[Condition], whole: Space) -> int:
     """Return the pieces of all ports that conditions may hold of, where NAT has not led there."""
     reach = joint_reach(conditions, "ports", whole)
     return whole.ports.whole if reach is None else reach
-
-
-def _led(rules: Rules, whole: Space) -> int:
-    """Return the pieces that hold the ports to which NAT leads: rules for these are met by packets to any port."""
-    found = 0
-    for rule in _rules(rules):
-        if rule.lead is not None and not rule.lead.settled:
-            return whole.ports.whole
-        if rule.lead is not None and rule.lead.port is not None:
-            number = of_every_protocol(PortSet.span(rule.lead.port, rule.lead.port))
-            for plane in PLANES:
-                found |= whole.ports.holding(number & plane)
-    return found
 
 
 def _narrowed(conditions: tuple[Condition, ...], near: int, whole: Space) -> tuple[Condition, ...]:

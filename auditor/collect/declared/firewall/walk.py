@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from auditor.collect.declared.firewall.conditions import is_barred
 from auditor.collect.declared.firewall.packets import Lead, Packets
 from auditor.collect.declared.firewall.portions import TooComplexError
 from auditor.collect.declared.firewall.rules import Act
@@ -20,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from auditor.collect.declared.firewall.conditions import Split
-    from auditor.collect.declared.firewall.portions import Budget, Portion, Step
+    from auditor.collect.declared.firewall.portions import Budget, Portion
     from auditor.collect.declared.firewall.rules import Chain, Rule, Rules, Table
+    from auditor.collect.declared.firewall.steps import Step
     from auditor.model.network import NetworkSet
 
 _DEEPEST = 64
@@ -179,7 +179,7 @@ class Walk:
     def _chain(self, chain: Chain, cases: list[Case], depth: int, stack: tuple[Rule, ...]) -> _Fate:
         fate = _Fate([], [], [])
         tidy = _FEW
-        for step in self._portion.steps(chain):
+        for step in self._portion.steps(chain).for_all_of([case.packets.lead for case in cases]):
             if not cases:
                 break
             if depth > _DEEPEST:
@@ -187,7 +187,7 @@ class Walk:
             passing: list[Case] = []
             met: list[Case] = []
             for case in cases:
-                (passing if is_barred(case.packets, step.gates) else met).append(case)
+                (passing if step.bars(case.packets) else met).append(case)
             self._budget.spend(len(cases) + _MATCHING * len(met), step.rule)
             if not met:
                 continue

@@ -103,6 +103,26 @@ def test_a_redirection_opens_a_port_that_nothing_listens_on():
     assert let("-A INPUT -p tcp --dport 443 -j ACCEPT", rest=nat) == []
 
 
+def test_a_rule_may_ask_for_the_port_before_and_after_the_redirection():
+    nat = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp --dport 443 -j REDIRECT --to-ports 8443\nCOMMIT\n"
+    asked = "-A INPUT -p tcp -m tcp --dport 8443 -m conntrack --ctorigdstport {} -j ACCEPT"
+    assert let(asked.format(443), rest=nat) == [("443/tcp", V4)]
+    assert let(asked.format(444), rest=nat) == []
+
+
+@pytest.mark.parametrize("door", ["", "! -i docker0 "])
+def test_thousands_of_published_ports_are_decided_one_by_one(door):
+    place = [f"172.17.{n // 250}.{n % 250 + 2}" for n in range(2500)]
+    lead = [f"-A PREROUTING {door}-p tcp --dport {1000 + n} -j DNAT --to-destination {one}:{80 + n % 2}"
+            for n, one in enumerate(place)]  # fmt: skip
+    behind = "-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE"
+    nat = "\n".join(["*nat", ":PREROUTING ACCEPT [0:0]", *lead, behind, "COMMIT", ""])
+    kept = [f"-A FORWARD -d {one} -o docker0 -p tcp --dport 80 -j ACCEPT" for one in place]
+    found = let("\n".join(kept), rest=nat)
+    assert [ports for ports, _ in found] == [f"{port}/tcp" for port in range(1000, 3500, 2)]
+    assert doubts("\n".join(kept), rest=nat) == []
+
+
 DOCKER = """*nat
 :PREROUTING ACCEPT [0:0]
 :POSTROUTING ACCEPT [0:0]
