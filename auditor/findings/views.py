@@ -67,7 +67,7 @@ def differences(scene: Scene, rulings: Rulings, otherwise: Rule | None) -> Itera
     )
     unexpected = loud - expectation.permitted - expectation.forbidden
     yield from _each(unexpected, FLOOD, expectation, partial(_unexpected, scene), partial(_flood, scene))
-    shut = (view.closed | view.filtered) - view.open_filtered - loud
+    shut = (view.closed | view.filtered) - view.open_filtered - view.open  # what was open once excuses nothing
     for port in (expectation.required & shut) - _open_questions(view) - _in_order_inside(view):
         yield _not_open(scene, port)
     if is_strict(scene):

@@ -19,10 +19,11 @@ from auditor.report.remedies import remedy
 from auditor.report.tolerated import tolerated_by_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from auditor.model.findings import Audit, Finding, HostResult, Requirement, Unverified
     from auditor.report.options import ReportOptions
+    from auditor.report.tolerated import Tolerated
 
 _NAMED = 200
 """Characters of the policy's name that stand in the class name of every test."""
@@ -30,6 +31,7 @@ _NAMED = 200
 _NOT_A_NAME = re.compile(r"[.:/\\\s]")
 _UNVERIFIED = "unverified"
 _Key = tuple[str, str | None, str | None]
+_Row = tuple["HostResult", "Tolerated"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +47,7 @@ class _Case:
 
 @dataclass(slots=True, kw_only=True)
 class _Suite:
-    """What is collected for one host, member and vantage."""
+    """What is collected for one host, member and vantage: several sorts of evidence may share it."""
 
     name: str
     classname: str
@@ -70,7 +72,7 @@ def render(audit: Audit, options: ReportOptions) -> bytes:  # noqa: ARG001 - eve
 
 
 def _suites(audit: Audit) -> Iterable[_Suite]:
-    named = wording.several_vantages(audit)
+    named = _are_vantages_named(audit)
     suites: dict[_Key, _Suite] = {}
 
     def suite(of: HostResult | Finding | Unverified) -> _Suite:
@@ -79,17 +81,29 @@ def _suites(audit: Audit) -> Iterable[_Suite]:
             suites[key] = _new_suite(of, audit.policy, vantage_named=named)
         return suites[key]
 
+    rows: dict[int, tuple[_Suite, list[_Row]]] = {}
     for host, let_pass in zip(audit.hosts, tolerated_by_row(audit), strict=True):
         of_host = suite(host)
-        of_host.cases += _passes(host, clean=host.verdict is Verdict.CONFORMS and not let_pass)
-        of_host.not_asked = str(host.out_of_scope)
+        of_host.not_asked = of_host.not_asked or str(host.out_of_scope)
+        of_host.address = of_host.address or host.address
+        rows.setdefault(id(of_host), (of_host, []))[1].append((host, let_pass))
+    for of_host, looks in rows.values():
+        of_host.cases += _passes(looks)
     of_policy = _Suite(name=f"policy {audit.policy}", classname=f"exposure.{_name(audit.policy[:_NAMED])}")
     for finding in audit.findings:
         about_policy = finding.host is None or finding.check == "unknown-host"
         (of_policy if about_policy else suite(finding)).cases.append(_finding_case(finding))
     for unverified in audit.unverified:
         suite(unverified).cases.append(_unverified_case(unverified))
+    for one in suites.values():
+        _fail_once(one)
     return [*suites.values(), of_policy]
+
+
+def _are_vantages_named(audit: Audit) -> bool:
+    """Whether names of suites tell where from: one vantage beside a socket table, or files, is told apart from them."""
+    subjects: Iterable[Finding | Unverified] = (*audit.findings, *audit.unverified)
+    return len({row.vantage for row in audit.hosts} | {of.vantage for of in subjects if of.vantage}) > 1
 
 
 def _new_suite(of: HostResult | Finding | Unverified, policy: str, *, vantage_named: bool) -> _Suite:
@@ -108,12 +122,19 @@ def _name(text: str) -> str:
     return _NOT_A_NAME.sub("_", one_line(text)) or "_"
 
 
-def _passes(host: HostResult, *, clean: bool) -> list[_Case]:
-    cases = [_Case(name=_holds(held)) for held in host.holds]
-    if clean:
-        looked = host.asked or host.members
+def _passes(rows: Sequence[_Row]) -> list[_Case]:
+    """Pass what holds, once each, and all other ports, if all evidence that shares the suite finds no more."""
+    cases = [_Case(name=name) for name in dict.fromkeys(_holds(held) for row, _ in rows for held in row.holds)]
+    if all(row.verdict is Verdict.CONFORMS and not let_pass for row, let_pass in rows):
+        looked = any(row.asked or row.members for row, _ in rows)
         cases.append(_Case(name="no other open ports" if looked else "nothing else is declared open"))
     return cases
+
+
+def _fail_once(suite: _Suite) -> None:
+    """Drop the pass of a port that other evidence finds wrong: its test would pass and fail under one name."""
+    told = {case.name for case in suite.cases if case.type}
+    suite.cases = [case for case in suite.cases if case.type or case.name not in told]
 
 
 def _holds(held: Requirement) -> str:
@@ -182,7 +203,8 @@ def _body(finding: Finding) -> str:
 
 def _unverified_case(unverified: Unverified) -> _Case:
     ports = str(unverified.ports)
-    name = f"{ports} {_UNVERIFIED}" if len(ports) <= 40 else f"{len(unverified.ports)} ports {_UNVERIFIED}"
+    one_range = len(tuple(unverified.ports.ranges())) == 1
+    name = f"{ports if one_range else 'many ports'} {_UNVERIFIED}"  # which of many may differ from run to run
     about = f"\nports: {ports}" if ports else ""
     advice = remedy(unverified.reason)
     helping = f"\nhelp: {advice}" if advice else ""

@@ -12,6 +12,7 @@ from tests.unit.findings.worlds import (
     NOW,
     audit,
     checks,
+    days_ago,
     declared,
     only,
     opening,
@@ -50,6 +51,12 @@ def matrix(policy, *evidence, host="web-1"):
 
 def cells(found):
     return {str(row.port): (row.policy, row.declared, row.listening, *row.reachable) for row in found.rows}
+
+
+def test_an_old_socket_table_excuses_no_required_port_that_a_probe_finds_closed():
+    for started in (None, days_ago(30)):
+        result = audit(SIMPLE, table(socket("80/tcp"), started=started), probe(seen("192.0.2.10")))
+        assert only(result, "required-not-open").status.value == "violation"
 
 
 def test_one_finding_tells_what_is_declared_listens_and_was_seen():

@@ -2,6 +2,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import junitparser
 import pytest
@@ -9,12 +10,15 @@ from defusedxml.ElementTree import fromstring
 from hypothesis import HealthCheck, given, settings
 from lxml import etree
 
-from auditor.model.findings import Requirement, Verdict
+from auditor.model.evidence import Kind
+from auditor.model.findings import Requirement, Status, Verdict
 from auditor.model.ports import NO_PORTS, Port, PortSet
 from auditor.report.junit import render
 from auditor.report.options import DEFAULTS
 from tests.unit.report import audits
 from tests.unit.report.shared import shared
+
+EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*/expected.xml"))
 
 thorough = settings(
     max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None
@@ -129,6 +133,52 @@ def test_several_vantages_are_told_apart_by_suite_and_class():
     assert len(cases(audits.audit_of(hosts=rows))) == 2
 
 
+HELD = Requirement(port=Port.parse("443/tcp"), required=True, state="open")
+OPEN = PortSet.parse("6379/tcp")
+
+
+def test_evidence_of_several_sorts_passes_a_port_once_and_other_ports_only_if_all_of_it_does():
+    table = audits.host(kinds=(Kind.SOCKETS,), holds=(HELD,))
+    probed = audits.host(kinds=(Kind.PROBE,), holds=(HELD,))
+    assert list(cases(audits.audit_of(hosts=[table, probed]))) == [
+        ("exposure.shop.web-1", "443/tcp required"),
+        ("exposure.shop.web-1", "no other open ports"),
+    ]
+    declared = audits.host(verdict=Verdict.VIOLATIONS, kinds=(Kind.DECLARED,), asked=NO_PORTS, open=OPEN)
+    assert list(cases(audits.audit_of([audits.finding()], hosts=[table, probed, declared]))) == [
+        ("exposure.shop.web-1", "443/tcp required"),
+        ("exposure.shop.web-1", "6379/tcp unexpected-open"),
+    ]
+
+
+@pytest.mark.parametrize("status", [Status.VIOLATION, Status.EXCEPTED, Status.NOTE])
+def test_a_port_that_one_sort_of_evidence_finds_wrong_does_not_pass_by_another(status):
+    missing = audits.finding("web-1", "443/tcp", check="required-not-open", status=status)
+    rows = [audits.host(kinds=(Kind.SOCKETS,), holds=(HELD,)), audits.host(verdict=Verdict.VIOLATIONS)]
+    (case,) = cases(audits.audit_of([missing], hosts=rows)).items()
+    assert case[0] == ("exposure.shop.web-1", "443/tcp required")
+    assert len(case[1]) == 1, "it fails, is skipped, or passes with what there is to say"
+
+
+def test_a_vantage_beside_a_socket_table_is_told_apart_from_it():
+    rows = [audits.host(vantage="ci", holds=(HELD,)), audits.host(kinds=(Kind.SOCKETS,), holds=(HELD,))]
+    assert {classname for classname, _ in cases(audits.audit_of(hosts=rows))} == {
+        "exposure.shop.web-1_ci",
+        "exposure.shop.web-1",
+    }
+    assert [suite.get("name") for suite in parsed(audits.audit_of(hosts=rows))] == ["web-1 from ci", "web-1"]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+def test_no_test_of_an_example_passes_in_a_suite_in_which_what_it_says_fails(path):
+    for suite in fromstring(path.read_bytes()):
+        names = [case.get("name") for case in suite.iter("testcase")]
+        clean = [name for name in names if name in {"no other open ports", "nothing else is declared open"}]
+        assert len(clean) <= 1
+        assert not (clean and suite.findall("testcase/failure"))
+        assert not any(re.search(r"\(\d+\)$", name) for name in names), "numbers depend on what else there is"
+
+
 def test_a_single_vantage_stands_in_the_properties_alone():
     root = parsed(audits.audit_of(hosts=[audits.host(vantage="internet")]))
     assert root[0].get("name") == "web-1"
@@ -143,12 +193,12 @@ def test_names_that_fall_together_are_numbered():
     }
 
 
-def test_many_open_ends_do_not_make_an_endless_name():
+def test_the_name_of_a_gap_does_not_change_with_the_ports_that_are_left_open():
     gap = audits.Unverified(
         host="web-1", ports=PortSet.numbers(range(1, 999, 2)), reason="timed out", policy_location=audits.location()
     )
     ((_, name),) = cases(audits.audit_of(unverified=[gap]))
-    assert name == "499 ports unverified"
+    assert name == "many ports unverified"
 
 
 def test_the_last_suite_says_what_the_tests_rest_on():
