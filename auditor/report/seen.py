@@ -1,7 +1,8 @@
 """Which findings the evidence of each row shows: what one vantage sees says nothing of what another does.
 
 A finding may tell what several kinds of evidence show, and names one vantage at most. It belongs to the row of that
-vantage, and to rows without a vantage (a socket table, files) whose own evidence shows the same.
+vantage, and to rows without a vantage (a socket table, files) whose own evidence shows the same: that what is open there
+is too much, and not only that it is open.
 """
 
 from __future__ import annotations
@@ -84,7 +85,15 @@ def _agrees(row: HostResult, finding: Finding) -> bool:
         return False
     if finding.check in _NOT_OPEN:
         return row.kinds != (Kind.DECLARED,) and not _is_open(row, finding)
-    return _is_open(row, finding) and not _is_held(row, finding)
+    return _is_open(row, finding) and not _is_held(row, finding) and _has_kind_of(row, finding)
+
+
+def _has_kind_of(row: HostResult, finding: Finding) -> bool:
+    """Whether the finding rests on evidence of the row's kinds, as its reach tells.
+
+    What a file opens to those who may come is no violation in its row, though a probe from elsewhere gets in too.
+    """
+    return not (finding.reach and row.kinds) or any(part.kind in row.kinds for part in finding.reach)
 
 
 def _tells(finding: Finding, row: HostResult) -> bool:

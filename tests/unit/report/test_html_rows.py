@@ -15,6 +15,7 @@ from auditor.report.html.matrix import exposure
 from auditor.report.options import DEFAULTS
 from auditor.report.seen import seen_by_row
 from auditor.report.wording import view
+from tests.unit.findings import worlds
 from tests.unit.report import audits
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*/expected.json"))
@@ -69,6 +70,27 @@ def test_a_socket_table_shows_what_a_vantage_tells_of_the_same_port():
         ("web-1", "declared"): "open",
         ("web-1", "sockets from local"): "open",
     }
+
+
+PLACES = """
+version: 1
+vantages: {internet: {networks: ["0.0.0.0/0", "::/0"]}, office: {networks: [198.51.100.0/24]}}
+hosts: {web-1: 192.0.2.10}
+rules:
+  - {id: shop, hosts: [web-1], from: [internet], allow: [443]}
+  - {id: admin, hosts: [web-1], from: [office], allow: [6379]}
+"""
+
+
+@pytest.mark.parametrize(("sources", "word"), [("198.51.100.0/24", "open"), ("0.0.0.0/0", "violation")])
+def test_what_a_file_opens_to_those_who_may_come_is_no_violation_of_the_file_though_others_get_in(sources, word):
+    files = worlds.declared(worlds.opening("6379", sources=sources), worlds.opening("9200"))
+    audit = worlds.audit(PLACES, files, worlds.probe(worlds.seen("192.0.2.10", open="6379"), vantage="internet"))
+    assert cells(audit, "6379/tcp") == {
+        ("web-1", "probe from internet"): "violation",
+        ("web-1", "declared"): word,
+    }
+    assert cells(audit, "9200/tcp")["web-1", "declared"] == "violation"
 
 
 def test_the_sheet_of_a_vantage_lists_nothing_that_others_saw():
