@@ -152,8 +152,9 @@ class Opening:
     """A port that a file or an engine will publish, and to whom.
 
     ``last`` makes it a range: the number of its last port; ``more`` are further ports opened by the same. ``bind`` is
-    the address it is published on (None: all); ``target`` the container's port behind it (``80/tcp``), where the file
-    says so; ``sources`` who may reach it (None: unlimited). Where a file names them
+    the address it is published on (None: all); ``target`` what is behind it, where the file
+    says so: the container's port (``80/tcp``), that of a load balancer's targets, or where NAT leads
+    (``10.0.0.5:80/tcp``); ``sources`` who may reach it (None: unlimited). Where a file names them
     by what they are (``members of aws_security_group.app``) ``group`` says so: then nobody else may, and they are
     somewhere inside ``sources`` (None: nobody knows where).
     """

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from auditor.collect.declared.firewall.packets import ADDRESSES, ALL_SCTP, ELSEWHERE, IPV4, IPV6, JUDGED, family_of
 from auditor.collect.declared.firewall.portions import Budget, portions
 from auditor.collect.declared.firewall.settled import Doubts, settled
+from auditor.collect.declared.firewall.steps import point_of
 from auditor.collect.declared.firewall.telling import location_of, text_of_what
 from auditor.model.evidence import EVERY_PROTOCOL, Observation, Opening, Unknown, Way
 from auditor.model.network import NOWHERE
@@ -15,6 +16,7 @@ from auditor.model.ports import NO_PORTS, PortSet
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from auditor.collect.declared.firewall.packets import Lead
     from auditor.collect.declared.firewall.rules import Rules
     from auditor.collect.declared.firewall.settled import Box
     from auditor.model.location import Location
@@ -115,9 +117,26 @@ def _opening(box: Box, rules: Rules, location: Location) -> Opening:
         sources=None if unlimited or (group and sources == ADDRESSES & family_of(sources)) else _rounded(sources),
         group=f"whoever comes in at {group}" if group else None,
         what=text_of_what(by),
+        target=_target(lead, ports),
         location=location,
         way=Way.LET_THROUGH if lead is None else Way.FORWARDED,
     )
+
+
+def _target(lead: Lead | None, ports: PortSet) -> str | None:
+    """``10.0.0.5:80/tcp``, ``[2001:db8::1]:80/tcp``, or ``8443/tcp`` on this machine; None for no one place."""
+    if lead is None or not lead.settled or (lead.port is None and len(ports) > 1):
+        return None
+    first = next(iter(ports))
+    port = f"{first.number if lead.port is None else lead.port}/{first.protocol.value}"
+    if ports.only(first.protocol) != ports:
+        return None
+    if lead.address is None:
+        return port
+    address = str(lead.address)
+    if point_of(lead.address) is None:
+        return None
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _rounded(sources: NetworkSet) -> NetworkSet:

@@ -53,13 +53,15 @@ class Access:
     what: str = ""
     path: tuple[str | int, ...] = ()
     location: Location | None = None
+    target: str | None = None
+    """The port behind it that it leads to (``8080/tcp``), where the file says so."""
     less: bool = False
     """It was for every protocol before rules that deny took some of its ports."""
 
     def openings(self) -> Iterator[Opening]:
         """Yield an opening a range of ports and kind of source."""
         for first, last in () if self.vague else _spans(self.ports):
-            common = Opening(port=first, last=last, what=self.what or None, location=self.location)
+            common = Opening(port=first, last=last, what=self.what or None, target=self.target, location=self.location)
             if self.sources:
                 yield replace(common, sources=self.sources)
             for group in self.groups:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from auditor.collect.declared.infrastructure.access import ANYWHERE, UNKNOWN, Access, shown
+from auditor.collect.declared.infrastructure.access import ANYWHERE, UNKNOWN, Access, port_number, shown
 from auditor.collect.declared.infrastructure.aws import GUARDED, INSIDE, listener_ports, networks_of, ports_of
 from auditor.collect.declared.infrastructure.cloudformation_values import Logical, Template, Value, tagged
 from auditor.collect.declared.infrastructure.subject import Subject, observations
@@ -18,7 +18,7 @@ from auditor.model.network import NOWHERE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditor.collect.declared.infrastructure.cloudformation_values import Path
+    from auditor.collect.declared.infrastructure.cloudformation_values import Path, Value
     from auditor.files.documents import Document
     from auditor.files.text import SourceText
     from auditor.model.evidence import Observation
@@ -273,9 +273,24 @@ class _Stack:
                 groups=(INSIDE,) if inside else (),
                 doubts=doubts,
                 what=what,
+                target=self._target(properties),
                 location=place,
             )
             yield self._subject(target.name, [access], [])
+
+    def _target(self, listener: Value) -> str | None:
+        """Return the port of the one target group that a listener forwards to, as ``8080/tcp``."""
+        actions = self._template.items(
+            _mapping(listener.data).get("DefaultActions"), (*listener.path, "DefaultActions")
+        )
+        named = [self._template.field(one, "TargetGroupArn").data for one in actions]
+        if len(named) != 1 or not isinstance(named[0], Logical):
+            return None
+        group = self._properties(named[0].name)
+        port = port_number(self._template.field(group, "Port").data)
+        protocol = str(self._template.field(group, "Protocol").data).lower()
+        known = {"tcp": "tcp", "tls": "tcp", "udp": "udp"}.get(protocol)
+        return f"{port}/{known}" if port is not None and known is not None else None
 
     def _subject(self, name: str, rules: list[Access], doubts: list[str], also: tuple[str, ...] = ()) -> Subject:
         return Subject(name=name, names=(*self._names(name), *also), rules=list(rules), doubts=list(doubts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from auditor.collect.declared.infrastructure.access import ANYWHERE, UNKNOWN, Access
+from auditor.collect.declared.infrastructure.access import ANYWHERE, UNKNOWN, Access, port_number
 from auditor.collect.declared.infrastructure.aws import GUARDED, INSIDE, LATER, listener_ports
 from auditor.collect.declared.infrastructure.aws_attributes import names_of
 from auditor.collect.declared.infrastructure.subject import Subject
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from auditor.collect.declared.infrastructure.references import References
 
 _BALANCERS = ("aws_lb", "aws_alb")
+_TARGETS = ("aws_lb_target_group", "aws_alb_target_group")
 
 
 def balancers(plan: Plan, references: References) -> Iterator[Subject]:
@@ -32,13 +33,27 @@ def balancers(plan: Plan, references: References) -> Iterator[Subject]:
             expression = (listener.config or {}).get("load_balancer_arn")
             meant = [one for one in references.of(listener, expression).resources if one.type in _BALANCERS]
         for balancer in meant:
-            yield from _listened(listener, balancer)
+            yield from _listened(listener, balancer, target_of(plan, references, listener))
         if not meant:
             reason = f"{listener.address}: whom its load balancer lets in is not in the plan"
             yield Subject(name=listener.address, names=names_of(listener), doubts=[reason])
 
 
-def _listened(listener: Resource, balancer: Resource) -> Iterator[Subject]:
+def target_of(plan: Plan, references: References, listener: Resource) -> str | None:
+    """Return the port of the one target group that a listener forwards to, as ``8080/tcp``; None if nobody can say."""
+    by_arn = {arn: one for one in plan.of(*_TARGETS) if isinstance(arn := one.get("arn"), str)}
+    actions = [one for one in listener.items("default_action")[0] if isinstance(one, dict)]
+    named = [by_arn[arn] for one in actions if isinstance(arn := one.get("target_group_arn"), str) and arn in by_arn]
+    if not named:
+        meant = references.of(listener, (listener.config or {}).get("default_action"))
+        named = [one for one in meant.resources if one.type in _TARGETS]
+    ports = {(port_number(one.get("port")), str(one.get("protocol")).lower()) for one in named}
+    if len(named) != 1 or (found := ports.pop())[0] is None:
+        return None
+    return f"{found[0]}/udp" if found[1] == "udp" else f"{found[0]}/tcp" if found[1] in {"tcp", "tls"} else None
+
+
+def _listened(listener: Resource, balancer: Resource, target: str | None) -> Iterator[Subject]:
     kind, groups = balancer.get("load_balancer_type"), balancer.get("security_groups")
     if kind in {None, "application", "gateway"} or (groups not in (None, [], UNKNOWN)):
         return
@@ -59,6 +74,7 @@ def _listened(listener: Resource, balancer: Resource) -> Iterator[Subject]:
         groups=(INSIDE,) if inside else (),
         doubts=tuple(f"{listener.address}: {doubt}" for doubt in doubts),
         what=f"{listener.address}: a listener of {balancer.address}, which has no security group",
+        target=target,
         path=(*listener.path, "port") if isinstance(port, int) else listener.path,
     )
     names = dict.fromkeys((*names_of(balancer), *names_of(listener)))

@@ -176,6 +176,26 @@ def test_a_network_load_balancer_without_groups_lets_everyone_in_to_its_listener
     assert (seen.host, said(seen)) == ("Front", [("53/tcp", "0.0.0.0/0,::/0"), ("53/udp", "0.0.0.0/0,::/0")])
 
 
+def test_what_a_listener_forwards_to_is_told(tmp_path):
+    text = """Resources:
+  Front:
+    Type: AWS::ElasticLoadBalancingV2::LoadBalancer
+    Properties: {Type: network}
+  Inner:
+    Type: AWS::ElasticLoadBalancingV2::TargetGroup
+    Properties: {Port: 8080, Protocol: TCP}
+  Listener:
+    Type: AWS::ElasticLoadBalancingV2::Listener
+    Properties:
+      LoadBalancerArn: !Ref Front
+      Port: 80
+      Protocol: TCP
+      DefaultActions: [{Type: forward, TargetGroupArn: !Ref Inner}]
+"""
+    [one] = [opening for seen in read(tmp_path, text) for opening in seen.openings]
+    assert (str(one.ports), one.target) == ("80/tcp", "8080/tcp")
+
+
 def test_an_internal_load_balancer_without_groups_lets_its_own_network_in(tmp_path):
     text = """Resources:
   Front:

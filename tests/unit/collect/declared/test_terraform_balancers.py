@@ -42,6 +42,22 @@ def test_a_listener_lets_everyone_in_to_its_port(tmp_path, protocol, ports):
     assert found == [("aws_lb.front", [(port, "0.0.0.0/0,::/0") for port in ports], [])]
 
 
+@pytest.mark.parametrize(
+    ("inner", "target"),
+    [({"port": 8080, "protocol": "TCP"}, "8080/tcp"), ({"port": 5300, "protocol": "UDP"}, "5300/udp"),
+     ({"port": 53, "protocol": "TCP_UDP"}, None), ({"protocol": "TCP"}, None)],
+)  # fmt: skip
+def test_what_a_listener_forwards_to_is_told(tmp_path, inner, target):
+    path = tmp_path / "plan.json"
+    group = resource("aws_lb_target_group", "inner", inner)
+    arn = {"references": ["aws_lb_target_group.inner.arn", "aws_lb_target_group.inner"]}
+    config = {"load_balancer_arn": {"references": ["aws_lb.front"]}, "default_action": [{"target_group_arn": arn}]}
+    through = resource("aws_lb_listener", "in", {"port": 80, "protocol": "TCP"}, config=config,
+                       unknown={"load_balancer_arn": True})  # fmt: skip
+    path.write_text(json.dumps(plan(balancer(), through, group)))
+    assert [one.target for seen in open_evidence(str(path)) for one in seen.openings] == [target]
+
+
 def test_an_internal_one_lets_its_own_network_in(tmp_path):
     found = read(tmp_path, balancer(internal=True), listener())
     assert found == [("aws_lb.front", [("6379/tcp", "whoever is in its own network")], [])]
