@@ -75,6 +75,15 @@ def is_terminal(stream: TextIO | None) -> bool:
     return bool(stream and not stream.closed and stream.isatty())
 
 
+def fitting(text: str, stream: TextIO | None) -> str:
+    """Fold the lines of a text at blanks to the columns of a terminal; for anything else it stays as it is."""
+    if not is_terminal(stream):
+        return text
+    from auditor.report.text_wrap import wrapped
+
+    return "\n".join(part for line in text.split("\n") for part in wrapped(line, columns_of(stream)))
+
+
 def ascii_only(stream: TextIO | None) -> bool:
     """Whether a stream cannot show more than ASCII: by its encoding, or a terminal by the locale (``LC_ALL=C``).
 

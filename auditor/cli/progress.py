@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Self
 
 from auditor.cli import output
 from auditor.report.escape import ascii_only, terminal, workflow_safe
-from auditor.report.text_wrap import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +22,8 @@ _LEAST_BAR, _MOST_BAR = 8, 40
 """Columns of the bar itself."""
 _AGAIN = "asking again"
 """What is said where every port has been asked as often as is usual, and some have to be asked once more."""
+_ECHO = len("^C") + 1
+"""Columns that stay free behind the line; some terminals go to the next one behind the last."""
 _PAUSE = 30.0
 """Seconds between two lines where there is no terminal."""
 
@@ -52,6 +53,11 @@ class Watcher:
         if self._bar:
             self._bar.stop()
 
+    def aside(self) -> None:
+        """Take the bar off the screen before something else is written there; the next progress draws it again."""
+        if self._bar:
+            self._bar.stop()
+
     def say(self, message: str) -> None:
         """One line, above the bar if there is one."""
         if self._quiet:
@@ -66,7 +72,7 @@ class Watcher:
         shown = workflow_safe(terminal(message))
         if output.ascii_only(sys.stderr):
             shown = ascii_only(shown)
-        return "\n".join(wrapped(shown, output.columns_of(sys.stderr))) if output.is_terminal(sys.stderr) else shown
+        return output.fitting(shown, sys.stderr)
 
     def progress(self, done: int, total: int, opened: int) -> None:
         """Draw the bar; where there is no terminal to draw on, a line now and then."""
@@ -77,6 +83,7 @@ class Watcher:
             return
         if self._bar is None:
             self._bar = _progress(self._of)
+        if not self._bar.live.is_started:
             self._bar.start()
         if self._task is None or done < self._done:  # it looks again, and its rate is that of the new look
             if self._task is not None:
@@ -171,8 +178,8 @@ def _progress(of: str) -> Progress:
         """All of it in one, which knows the width: columns of a table would be folded."""
 
         def render(self, task: Task) -> Text:
-            # The last column stays free: some terminals go to the next line behind it.
-            line = progress_line(task, of, console.width - 1, ascii_only=plain)
+            # Room for the ^C of who interrupts: with it, the line must not go on in the next one.
+            line = progress_line(task, of, console.width - _ECHO, ascii_only=plain)
             return Text(line, no_wrap=True, overflow="crop")
 
     return Progress(Line(), console=console, transient=True)

@@ -15,6 +15,7 @@ from auditor.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from auditor.cli.progress import Watcher
     from auditor.model.evidence import Evidence, Observation
 
 
@@ -75,7 +76,7 @@ def scan(
             if targets or ports or only or environment.spoken(context, ("vantage",)):
                 raise UsageError("--resume goes alone: the snapshot says what is asked, and from where")
             seen = pipeline.resume(resume, limits=limits, save=save, observer=watcher)
-            return _shown(seen, output, save or resume)
+            return _shown(seen, output, save or resume, watcher)
         targets = targets or [os.environ.get("AUDITOR_POLICY", "")]
         if not targets[0]:
             raise UsageError("name a POLICY, or TARGETs to scan; or a snapshot to go on with, by --resume")
@@ -91,7 +92,7 @@ def scan(
             seen = pipeline.scan_targets(
                 targets, ports or "all", vantage=vantage, limits=limits, save=save, observer=watcher
             )
-        return _shown(seen, output, save)
+        return _shown(seen, output, save, watcher)
 
 
 def _is_policy(targets: list[str]) -> bool:
@@ -100,14 +101,21 @@ def _is_policy(targets: list[str]) -> bool:
     return len(targets) == 1 and (Path(targets[0]).is_file() or targets[0].endswith((".yaml", ".yml")))
 
 
-def _shown(evidence: Evidence, output: given.Shape, saved: str | None) -> int:
+def _shown(evidence: Evidence, output: given.Shape, saved: str | None, watcher: Watcher) -> int:
+    import sys
+
+    from auditor.cli.output import is_terminal
+
     unknown = False
     lines, say = (_json(evidence), show_json) if output is given.Shape.JSON else (_text(evidence), show)
     try:
         for observation, text in lines:
+            if text and is_terminal(sys.stdout):
+                watcher.aside()
             say(text, end=False)
             unknown |= observation is not None and bool(observation.unknown)
     except KeyboardInterrupt:
+        watcher.aside()
         if saved:
             tell(f"what was seen is in {saved}; go on with: auditor scan --resume {saved}")
         raise
