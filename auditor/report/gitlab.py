@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from itertools import chain
 from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +45,9 @@ def render(audit: Audit, options: ReportOptions) -> bytes:
     """
     anchor = options.sarif_anchor or (audit.files[0].path if audit.files else "")
     shown = [finding for finding in audit.findings if finding.status is not Status.EXCEPTED]
-    entries = [
-        *(_finding(finding, anchor) for finding in shown),
-        *_gaps(audit, anchor),
-        *_not_assessed(audit, anchor),
-    ]
+    entries = chain(
+        (_finding(finding, anchor) for finding in shown), _gaps(audit, anchor), _not_assessed(audit, anchor)
+    )
     return json_document(entries, depth=1)
 
 

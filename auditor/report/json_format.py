@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auditor.model.network import EVERYWHERE
-from auditor.report.document import json_document
+from auditor.report.document import json_chunks, json_document
 from auditor.report.json_load import VERSION, load
 
 if TYPE_CHECKING:
@@ -31,12 +31,24 @@ if TYPE_CHECKING:
     from auditor.model.reach import Reach
     from auditor.report.options import ReportOptions
 
-__all__ = ["load", "render", "timestamp"]
+__all__ = ["digest", "load", "render", "timestamp"]
+
+_DEPTH = 2
 
 
 def render(audit: Audit, options: ReportOptions) -> bytes:  # noqa: ARG001 - every format has this signature
     """Write the audit file: UTF-8 JSON, one finding, host or piece of evidence a line."""
-    return json_document(_audit(audit), depth=2)
+    return json_document(_audit(audit), depth=_DEPTH)
+
+
+def digest(audit: Audit) -> str:
+    """Return the SHA-256 of the audit file, in lower-case hex, without holding the file in memory."""
+    from hashlib import sha256
+
+    found = sha256()
+    for chunk in json_chunks(_audit(audit), depth=_DEPTH):
+        found.update(chunk)
+    return found.hexdigest()
 
 
 def timestamp(moment: datetime | None) -> str | None:
@@ -69,10 +81,10 @@ def _audit(audit: Audit) -> dict[str, Any]:
             "hosts": len({host.host for host in audit.hosts}),
         },
         "evidence": [_evidence(used) for used in audit.evidence],
-        "findings": [_finding(finding) for finding in audit.findings],
-        "unverified": [_unverified(unverified) for unverified in audit.unverified],
-        "not_assessed": [_not_assessed(item) for item in audit.not_assessed],
-        "hosts": [_host(host) for host in audit.hosts],
+        "findings": map(_finding, audit.findings),
+        "unverified": map(_unverified, audit.unverified),
+        "not_assessed": map(_not_assessed, audit.not_assessed),
+        "hosts": map(_host, audit.hosts),
         "matrices": [_matrix(matrix) for matrix in audit.matrices],
         "baseline": audit.baseline and _baseline(audit.baseline),
         "looks": [{"finished": timestamp(look.finished), "changes": list(look.changes)} for look in audit.looks],

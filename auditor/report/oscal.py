@@ -20,7 +20,7 @@ from auditor.report.oscal_parts import filled, identifier, properties, prose, re
 from auditor.report.tolerated import outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from auditor.model.findings import Audit
     from auditor.report.controls import Assessed
@@ -29,11 +29,9 @@ if TYPE_CHECKING:
 VERSION = "1.1.3"
 
 
-def render(audit: Audit, options: ReportOptions) -> bytes:
+def render(audit: Audit, options: ReportOptions) -> bytes:  # noqa: ARG001 - every format has this signature
     """Write one document of assessment results with one result, UTF-8; its identifiers follow from the audit alone."""
-    from hashlib import sha256
-
-    seed = sha256(json_format.render(audit, options)).hexdigest()
+    seed = json_format.digest(audit)
     plan = identifier(audit.policy, "policy", *(file.sha256 for file in audit.files))
     named = Named(
         seed=seed,
@@ -77,8 +75,8 @@ def _result(audit: Audit, named: Named) -> dict[str, Any]:
         props=properties(facts),
         local_definitions=_definitions(audit, named),
         reviewed_controls=_reviewed(controls),
-        observations=list(observations(audit, named)),
-        findings=_findings(audit, controls, named.seed),
+        observations=observations(audit, named) if audit.findings or audit.unverified or audit.hosts else None,
+        findings=_findings(audit, controls, named.seed) if any(map(_is_assessed, controls)) else None,
         remarks=prose(_limits(audit)),
     )
 
@@ -141,39 +139,38 @@ def _reviewed(controls: Sequence[Assessed]) -> dict[str, Any]:
     )
 
 
-def _findings(audit: Audit, controls: Sequence[Assessed], seed: str) -> list[dict[str, Any]]:
+def _findings(audit: Audit, controls: Sequence[Assessed], seed: str) -> Iterator[dict[str, Any]]:
     names = tokens(controls)
     touching: dict[str, list[str]] = {}
     for finding in audit.findings:
         if deviates(finding) or finding.status is Status.EXCEPTED:
+            identity = finding_identifier(finding, seed)
             for control in dict.fromkeys(finding.controls):
-                touching.setdefault(control, []).append(finding_identifier(finding, seed))
+                touching.setdefault(control, []).append(identity)
     rows = [row_identifier(at, seed) for at in range(len(audit.hosts))]
-    found = []
-    for one in controls:
-        if one.word == NOT_ASSESSED:
-            continue
+    for one in filter(_is_assessed, controls):
         seen = touching.get(one.id, []) + ([] if one.word == AGAINST else rows)
         failed = one.word == AGAINST
-        found.append(
-            filled(
-                uuid=identifier(seed, "control", one.id),
-                title=prose(f"{one.framework} {one.number}: {one.title}" if one.title else one.id),
-                description=prose(f"{one.word} {one.id}: {one.why}"),
-                props=properties({"control": one.id, "framework": one.framework}),
-                target={
-                    "type": "objective-id",
-                    "target-id": f"{names[one.id]}_obj",
-                    "status": {
-                        "state": "not-satisfied" if failed else "satisfied",
-                        "reason": "fail" if failed else "pass",
-                        "remarks": prose(one.why),
-                    },
+        yield filled(
+            uuid=identifier(seed, "control", one.id),
+            title=prose(f"{one.framework} {one.number}: {one.title}" if one.title else one.id),
+            description=prose(f"{one.word} {one.id}: {one.why}"),
+            props=properties({"control": one.id, "framework": one.framework}),
+            target={
+                "type": "objective-id",
+                "target-id": f"{names[one.id]}_obj",
+                "status": {
+                    "state": "not-satisfied" if failed else "satisfied",
+                    "reason": "fail" if failed else "pass",
+                    "remarks": prose(one.why),
                 },
-                related_observations=[{"observation-uuid": identity} for identity in seen],
-            )
+            },
+            related_observations=[{"observation-uuid": identity} for identity in seen],
         )
-    return found
+
+
+def _is_assessed(control: Assessed) -> bool:
+    return control.word != NOT_ASSESSED
 
 
 def _resources(audit: Audit, plan: str, named: Named) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ def render(audit: Audit, options: ReportOptions) -> bytes:
     run: dict[str, Any] = {
         "tool": {"driver": _driver(audit, rules)},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(finding, rules, main, options) for finding in shown],
+        "results": (_result(finding, rules, main, options) for finding in shown),
         "invocations": [_invocation(audit, cut=len(ranked) - len(shown))],
         "properties": _counts(audit),
     }

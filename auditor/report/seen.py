@@ -1,8 +1,8 @@
 """Which findings the evidence of each row shows: what one vantage sees says nothing of what another does.
 
 A finding may tell what several kinds of evidence show, and names one vantage at most. It belongs to the row of that
-vantage, and to rows without a vantage (a socket table, files) whose own evidence shows the same: that what is open there
-is too much, and not only that it is open.
+vantage, and to rows without a vantage (a socket table, files) whose own evidence shows the same: that what is open
+there is too much, and not only that it is open.
 """
 
 from __future__ import annotations
