@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _ENTRANCE = re.compile(
     r"listener|frontend|forwarding_?rule|port_?forward|_(nat|dnat|pat)_rule$|(forward|dnat)_entry$|_lb_rule$|_service$|balancer_config$"
+    r"|^aws_(db_instance|redshift_cluster)$|database_cluster$|^scaleway_rdb_instance$"
 )
 _KEYS = (
     "frontend_port", "external_port", "external_service_port", "public_port", "inbound_port", "listen_port",
@@ -25,6 +26,9 @@ _PROTOCOLS = ("protocol", "forwarding_protocol", "frontend_protocol", "listener_
 _FIXED = {
     "aws_eks_cluster": 443, "azurerm_kubernetes_cluster": 443, "google_container_cluster": 443,
     "azurerm_bastion_host": 443, "aws_eks_node_group": 22,
+    "aws_opensearch_domain": 443, "aws_elasticsearch_domain": 443,
+    "azurerm_mssql_server": 1433, "azurerm_sql_server": 1433, "azurerm_mysql_server": 3306,
+    "azurerm_mariadb_server": 3306, "azurerm_postgresql_server": 5432, "azurerm_mysql_flexible_server": 3306,
 }  # fmt: skip
 _TCP = {"tcp", "http", "https", "tls", "ssl", "tcpssl", "terminated_https", "http2", "proxy"}
 

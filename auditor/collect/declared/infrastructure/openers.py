@@ -11,6 +11,8 @@ import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from auditor.collect.declared.infrastructure.managed import MANAGED, is_part
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -26,7 +28,8 @@ _WORDS = re.compile(
     r"""_firewalls?(_|\d|$) | firewallrule | _fw_(group|policy|rule) | secgroup | security_(group|list|rule)s?(_|$)
     | _network_acl | _nacl(_|$) | _nsg(_|$) | _nsg_ | listeners?(_|$) | _frontend | forwarding_?rule | forward_entry
     | port_?forward | _(nat|dnat|pat)_(rule|pool|entry) | _dnat(_|$) | routeros_.*nat$ | virtual_server$ | ingress
-    | inbound_?rule | access_group_rule | ip_?(white|allow)_?list | ip_?restriction | allowed_ip | security_ip_group
+    | inbound_?rule | access_group_rule | ip_?(white|allow|access)_?list | _allow_?list(_|$)
+    | ip_?restriction | allowed_ip | security_ip_group
     | _public_(access|endpoint|port|network_address)""",
     re.VERBOSE,
 )
@@ -81,6 +84,18 @@ TELLING: tuple[tuple[tuple[str, ...], Wanted], ...] = (
         "ec2_inbound_permission": None, "ec2_inbound_permissions": None, "instance_inbound_permissions": None,
     }),
     (("aws_lightsail_database",), {"publicly_accessible": {"True"}}),
+    (("aws_msk_cluster",), {"type": {"SERVICE_PROVIDED_EIPS"}}),
+    (("AWS::MSK::Cluster",), {"Type": {"SERVICE_PROVIDED_EIPS"}}),
+    (("linode_database_mysql*", "linode_database_postgresql*"), {"allow_list": None}),
+    (("upcloud_managed_database_*",), {"public_access": {"True"}, "ip_filter": None}),
+    (("yandex_mdb_*",), {"assign_public_ip": {"True"}}),
+    (("yandex_kubernetes_cluster",), {"public_ip": {"True"}}),
+    (("tencentcloud_mysql_instance",), {"internet_service": {"1"}}),
+    (("tencentcloud_kubernetes_cluster",), {"cluster_internet": {"True"}}),
+    (("alicloud_cs_*kubernetes",), {"slb_internet_enabled": {"True"}, "load_balancer_spec": None}),
+    (("ibm_database",), {"service_endpoints": {"public", "public-and-private"}}),
+    (("ibm_container_*cluster",), {"public_service_endpoint": {"True"}, "kube_version": None}),
+    (("stackit_*flex_instance", "stackit_ske_cluster"), {"acl": None, "allowed_cidrs": None, "node_pools": None}),
     (("azurerm_container_app",), {"external_enabled": {"True"}}),
     (("azurerm_redhat_openshift_cluster",), {"visibility": {"Public"}}),
     (("azurerm_mssql_managed_instance",), {"public_data_endpoint_enabled": {"True"}}),
@@ -102,7 +117,7 @@ PRIVATE: tuple[tuple[tuple[str, ...], str, set[str]], ...] = (
 """Types that publish unless this attribute has one of these values, at whatever depth it stands."""
 _OPENERS = (
     *_BALANCERS, *_FIREWALLS, *_PUBLISHERS, *_HIDERS, *(kind for kinds, _ in TELLING for kind in kinds),
-    *(kind for kinds, *_ in PRIVATE for kind in kinds),
+    *(kind for kinds, *_ in PRIVATE for kind in kinds), *MANAGED,
 )  # fmt: skip
 NARROWING = ("aws_network_acl*", "aws_default_network_acl", "awscc_ec2_network_acl*")
 """Lets nobody in that a security group keeps out: a matter of doubt only where nothing else tells who may come in."""
@@ -149,7 +164,7 @@ _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 def is_opener(kind: str) -> bool:
     """Whether a type of Terraform's may open ports, and nothing here reads it."""
-    if is_any(kind, (*READ, *NARROWING, *_HARMLESS)):
+    if is_any(kind, (*READ, *NARROWING, *_HARMLESS)) or is_part(kind, is_any):
         return False
     return _WORDS.search(kind) is not None or is_any(kind, _OPENERS)
 

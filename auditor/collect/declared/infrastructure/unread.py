@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.collect.declared.infrastructure.access import UNKNOWN, Access
 from auditor.collect.declared.infrastructure.listening import listened_on
+from auditor.collect.declared.infrastructure.managed import MANAGED, is_sheltered
 from auditor.collect.declared.infrastructure.openers import (
     PRIVATE,
     TELLING,
@@ -79,13 +80,15 @@ def is_unread_in_template(kind: str, properties: Any, *, told: bool) -> bool:
     if is_narrowing(kind):
         return not told
     if is_opener_of_template(kind):
-        return _may_publish(kind, properties)
+        own = properties if isinstance(properties, dict) else {}
+        return _may_publish(kind, properties) and not is_sheltered(kind, own, is_any, own.__contains__)
     return not is_settled(kind) and _names_everyone(as_terraform(kind), properties)
 
 
 def doubt_about(name: str, kind: str, place: Location | None) -> str:
     """Say why nobody knows what it opens, and where that is written."""
-    doubt = f"{name}: what {kind} opens is not read"
+    told = "whom {} lets in is not read" if is_any(kind, MANAGED) else "what {} opens is not read"
+    doubt = f"{name}: {told.format(kind)}"
     return f"{place.file}:{place.line}: {doubt}" if place is not None and place.line else doubt
 
 
@@ -95,6 +98,8 @@ def _is_doubtful(one: Resource, *, told: bool) -> bool:
     if one.type.startswith("azapi_"):
         return one.get("type") is UNKNOWN or is_azure_opener(str(one.get("type")))
     if is_opener(one.type):
+        if is_sheltered(one.type, one.values, is_any, (one.config or {}).__contains__):
+            return False
         return _may_open(one) and _may_publish(one.type, one.values)
     return not is_settled(one.type) and _names_everyone(one.type, one.values)
 
