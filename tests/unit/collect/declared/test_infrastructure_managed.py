@@ -113,7 +113,13 @@ def test_whether_it_is_public_may_be_known_only_later(tmp_path):
     ],
 )
 def test_a_template_is_held_to_the_same(tmp_path, properties, told):
-    text = f"Parameters: {{Public: {{Type: String}}}}\nResources:\n  Db:\n    Type: AWS::RDS::DBInstance\n    Properties: {properties}\n"
-    (tmp_path / "t.yaml").write_text(f"AWSTemplateFormatVersion: '2010-09-09'\n{text}")
+    text = f"""AWSTemplateFormatVersion: '2010-09-09'
+Parameters: {{Public: {{Type: String}}}}
+Resources:
+  Db:
+    Type: AWS::RDS::DBInstance
+    Properties: {properties}
+"""
+    (tmp_path / "t.yaml").write_text(text)
     found = [gap.reason for seen in open_evidence(str(tmp_path / "t.yaml")) for gap in seen.unknown]
     assert [reason.partition("Db: ")[2] for reason in found] == ["whom AWS::RDS::DBInstance lets in is not read"] * told
