@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, NoReturn, cast
 
 import typer
@@ -18,8 +19,17 @@ from auditor.errors import AuditorError, ExitCode, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_CLICKS_LEAST, _LEAST_HELP = 50, 30
+"""Columns of the help: click's own lower bound, and ours."""
 _MOST_PROBLEMS = 50
 """Nobody reads more of them at once, and a file of another kind can have thousands."""
+
+
+def _narrow() -> dict[str, int]:
+    """Let the help fit terminals of less than 52 columns, which click takes for that wide."""
+    columns = get_terminal_size().columns
+    return {"terminal_width": max(columns - 2, _LEAST_HELP)} if columns - 2 < _CLICKS_LEAST else {}
+
 
 app = typer.Typer(
     name="auditor",
@@ -27,19 +37,19 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, **_narrow()},
 )
-app.command()(check.check)
-app.command()(scan.scan)
-app.command()(sockets.sockets)
-app.command("import")(import_.import_)
-app.command()(merge.merge)
-app.command()(drift.drift)
-app.command()(explain.explain)
-app.add_typer(policy.app, name="policy")
-app.command()(port.port)
-app.command()(report.report)
-app.command()(schema.schema)
+app.command(short_help="Judge what is exposed by a policy, and fail on violations.")(check.check)
+app.command(short_help="Scan hosts, and show or save what was seen.")(scan.scan)
+app.command(short_help="Show what listens on this machine, and who holds it.")(sockets.sockets)
+app.command("import", short_help="Turn other tools' output into a snapshot.")(import_.import_)
+app.command(short_help="Join snapshots into one.")(merge.merge)
+app.command(short_help="Say what changed between two looks.")(drift.drift)
+app.command(short_help="Say whether a port is allowed, and which rule decides.")(explain.explain)
+app.add_typer(policy.app, name="policy", short_help="Look at a policy, and at no host.")
+app.command(short_help="Say what a port is, and who holds it here.")(port.port)
+app.command(short_help="Render a saved audit in other formats.")(report.report)
+app.command(short_help="Print a JSON Schema, for editors and other tools.")(schema.schema)
 show_examples(app)
 
 

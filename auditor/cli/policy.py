@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a policy without looking at any host.")
 
 
-@app.command()
+@app.command(short_help="Check policies, and all that they extend.")
 def validate(
     policies: Annotated[list[str] | None, typer.Argument(metavar="POLICY...", help="The policies.")] = None,
     now: given.Now = None,
@@ -58,7 +58,7 @@ def _validate(policy: str, today: date) -> None:
         say.tell(f"note: expired, and excusing nothing: {', '.join(expired)}")
 
 
-@app.command()
+@app.command(short_help="Print what the policy comes to, host by host.")
 def show(
     policy: given.PolicyFile = given.DEFAULT_POLICY,
     vantage: given.From = None,

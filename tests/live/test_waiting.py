@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,69 @@ def test_evidence_files_are_not_waited_for(tmp_path, ports):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "--retry-for" in done.stderr
+
+
+class Service:
+    """A port of loopback that can be opened and closed again; ``with`` closes it for good."""
+
+    def __init__(self, port):
+        self._port, self._server = port, None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def open(self):
+        self._server = socket.create_server(("127.0.0.1", self._port), backlog=64)
+        threading.Thread(target=_accept, args=(self._server,), daemon=True).start()
+
+    def close(self):
+        if self._server:
+            with suppress(OSError):  # wakes who accepts
+                self._server.shutdown(socket.SHUT_RDWR)
+            self._server.close()
+            self._server = None
+
+
+def test_a_port_that_flaps_while_the_service_starts_is_told_and_passes_once_it_stays_closed(tmp_path, ports):
+    """What the auditor says of each look moves the ports, so that no clock decides what a look sees."""
+    (tmp_path / "exposure.yaml").write_text(POLICY.format(port=ports[0], other=ports[1]), encoding="utf-8")
+    command = [AUDITOR, "check", "exposure.yaml", "--retry-for", "55s", "-o", "json=audit.json", "-o", "text=report.txt"]
+    with Service(ports[0]) as late, Service(ports[1]) as flapping:
+        steps = [
+            ("looking again", [flapping.open]),
+            (f"opened {ports[1]}/tcp", [flapping.close, late.open]),
+        ]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as gate:
+            for line in gate.stderr:
+                if steps and steps[0][0] in line:
+                    for move in steps.pop(0)[1]:
+                        move()
+    assert steps == []
+    assert gate.returncode == 0
+    audit = json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
+    assert audit["findings"] == audit["unverified"] == []
+    told = "\n".join(change for look in audit["looks"] for change in look["changes"])
+    report = (tmp_path / "report.txt").read_text(encoding="utf-8")
+    for move in (f"opened {ports[1]}/tcp", f"no longer open {ports[1]}/tcp", f"opened {ports[0]}/tcp"):
+        assert move in told
+        assert move in report
+
+
+def test_a_port_that_flaps_to_the_end_is_never_a_pass(tmp_path, ports):
+    (tmp_path / "exposure.yaml").write_text(POLICY.format(port=ports[0], other=ports[1]), encoding="utf-8")
+    command = [AUDITOR, "check", "exposure.yaml", "--retry-for", "3s", "-o", "json=audit.json", "-o", "text=report.txt"]
+    with Service(ports[0]) as there, Service(ports[1]) as flapping:
+        there.open()
+        flapping.open()
+        closed = False
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as gate:
+            for line in gate.stderr:
+                if "looking again" in line or line.startswith("look "):
+                    (flapping.open if closed else flapping.close)()
+                    closed = not closed
+    audit = json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
+    assert gate.returncode in {1, 3}, audit
+    assert f"{ports[1]}/tcp" in (tmp_path / "report.txt").read_text(encoding="utf-8")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -57,3 +60,14 @@ def test_an_example_belongs_to_its_command_and_fits_on_the_screen(name: str) -> 
         assert f"{command.removeprefix('sudo ')} ".startswith(f"auditor {name} ")
         assert max(len(purpose), len(command)) <= 96
         assert not purpose.endswith(".")
+
+
+@pytest.mark.parametrize("columns", ["40", "80"])
+@pytest.mark.parametrize("command", ["", "check", "port", "policy"])
+def test_the_help_fits_the_terminal_and_breaks_off_no_sentence(columns: str, command: str) -> None:
+    words = [sys.executable, "-m", "auditor", *command.split(), "--help"]
+    done = subprocess.run(words, env=os.environ | {"COLUMNS": columns}, capture_output=True, text=True, check=True)
+    text = done.stdout.partition("Examples:")[0]
+    if command != "check" or columns != "40":  # the names of its options leave no room there
+        assert max(map(len, text.splitlines())) <= int(columns)
+    assert "..." not in text.partition("Commands:")[2]
