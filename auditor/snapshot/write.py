@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 from auditor.errors import ReportError, UsageError
 from auditor.files.atomic import open_direct, write_failure
-from auditor.files.spare import PARTIAL, spare_noted
+from auditor.files.spare import PARTIAL, OverwriteError, spare_noted
 from auditor.model.evidence import Completion
 from auditor.snapshot.decode import fields_of, observation_of
 from auditor.snapshot.encode import footer_line, header_line, observation_line
@@ -38,6 +38,7 @@ _BLOCK = 64 * 1024
 _NOTE = b'{"interim":true'
 _PLAN = (b'{"plan":', b'{"targets":')
 """How these lines begin, as :mod:`auditor.snapshot.encode` and :mod:`auditor.snapshot.plan` write them."""
+_HEADER = b'{"auditor":"snapshot"'
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -148,10 +149,12 @@ class SnapshotWriter:
     def _spare_inputs(self) -> None:
         """Refuse to replace a file that was read in the meantime, as one that another input led to.
 
+        Nor may it have been read while it was half written: then its own beginning was taken for evidence.
+
         :raises UsageError: that is so; nothing is left of the snapshot.
         """
         try:
-            spare_noted((os.fspath(self._path),))
+            spare_noted((os.fspath(self._path), os.fspath(self._path) + PARTIAL))
         except UsageError:
             self._file.close()
             if self._partial is not None:
@@ -264,6 +267,7 @@ class SnapshotWriter:
             # Whoever held the lock may have given the file its final name in between.
             if os.path.samestat(os.fstat(file.fileno()), partial.stat()):
                 if fresh:
+                    self._spare_others(partial)
                     file.truncate()
                 return file
         except (BlockingIOError, FileNotFoundError):
@@ -273,6 +277,16 @@ class SnapshotWriter:
             raise
         file.close()
         raise ReportError(f"cannot write {os.fspath(self._path)}: another run is writing it")
+
+    def _spare_others(self, partial: Path) -> None:
+        """Refuse to drop what no run of ours has left there.
+
+        :raises OverwriteError: it is no snapshot.
+        """
+        with partial.open("rb") as left:
+            begins = left.read(len(_HEADER))
+        if not _HEADER.startswith(begins):
+            raise OverwriteError(os.fspath(self._path) + PARTIAL, "it is not a snapshot that a scan left")
 
     def _write(self, line: str) -> None:
         try:

@@ -137,3 +137,22 @@ def test_the_source_of_a_plan_is_spared(folder, capsys):
     (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     command = ["check", "p.yaml", "plan.json", "--taken", "2026-11-22T11:00:00Z", NOW, "-o", "json=main.tf"]
     refused(folder, capsys, command, "main.tf")
+
+
+def test_a_snapshot_takes_no_file_for_its_own_beginning_that_is_none(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    inner = 'services: {b: {image: x, ports: ["6379:6379"]}}\n'
+    (tmp_path / "out.partial").write_text(inner, encoding="utf-8")
+    (tmp_path / "compose.yaml").write_text("include: [out.partial]\nservices: {}\n", encoding="utf-8")
+    assert run(["import", "compose.yaml", "--host", "h", "--save", "out"]) == 2
+    assert "out.partial would destroy a file: it is not a snapshot that a scan left" in capsys.readouterr().err
+    assert (tmp_path / "out.partial").read_text(encoding="utf-8") == inner
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_snapshot_that_is_being_written_is_no_input(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "compose.yaml").write_text("include: [out.partial]\nservices: {}\n", encoding="utf-8")
+    assert run(["import", "compose.yaml", "--host", "h", "--save", "out"]) == 2
+    assert "out.partial is an input" in capsys.readouterr().err
+    assert not list(tmp_path.glob("out*.partial")) + list(tmp_path.glob("out"))
