@@ -140,14 +140,18 @@ def write(audit: Audit, reports: Iterable[Output], options: ReportOptions) -> No
 def _write(audit: Audit, output: Output, options: ReportOptions) -> None:
     from dataclasses import replace
 
-    if output.path is None:
-        _to_standard_output(output.format.render(audit, options))
-    else:
-        from auditor.files.atomic import write_atomic
+    from auditor.cli.say import tell
+    from auditor.files.atomic import write_atomic
 
-        write_atomic(
-            output.path, output.format.render(audit, replace(options, color=False, width=100, wrap=False, ascii=False))
-        )
+    if output.path is not None:
+        options = replace(options, color=False, width=100, wrap=False, ascii=False)
+    content = output.format.render(audit, options)
+    if output.path is None:
+        _to_standard_output(content)
+    else:
+        write_atomic(output.path, content)
+    for caution in output.format.cautions(audit, options, content):
+        tell(f"warning: {output.path or output.format.name}: {caution}")
 
 
 def output_failure(error: OSError) -> ReportError:

@@ -19,11 +19,14 @@ from auditor.report.remedies import remedy
 from auditor.report.tolerated import tolerated_by_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from auditor.model.findings import Audit, Finding, HostResult, Requirement, Unverified
     from auditor.report.options import ReportOptions
     from auditor.report.tolerated import Tolerated
+
+MOST_BYTES = 30_000_000
+"""How large a file GitLab reads."""
 
 _NAMED = 200
 """Characters of the policy's name that stand in the class name of every test."""
@@ -69,6 +72,12 @@ def render(audit: Audit, options: ReportOptions) -> bytes:  # noqa: ARG001 - eve
         suites = [_nothing_checked(audit)]
     _make_unique(suites)
     return _document(suites, audit)
+
+
+def cautions(_audit: Audit, _options: ReportOptions, written: bytes) -> Iterator[str]:
+    """Say that GitLab does not read a file that is too large."""
+    if len(written) > MOST_BYTES:
+        yield f"{len(written) / 1e6:.0f} MB, and GitLab reads {MOST_BYTES / 1e6:.0f} MB at most: audit fewer hosts"
 
 
 def _suites(audit: Audit) -> Iterable[_Suite]:

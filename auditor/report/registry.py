@@ -12,23 +12,29 @@ from auditor.report.escape import one_line
 from auditor.report.options import ReportOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from auditor.model.findings import Audit
 
 __all__ = ["FORMATS", "Format", "Output", "ReportOptions", "parse_output"]
 
 
+def _none(_audit: Audit, _options: ReportOptions, _written: bytes) -> Iterable[str]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """One format. ``suffix`` is what its files are called; ``render`` is pure and deterministic.
 
-    ``render`` may raise :class:`ReportError` where an audit cannot be said in the format.
+    ``render`` may raise :class:`ReportError` where an audit cannot be said in the format. ``cautions`` tells of what it
+    has written what its readers will not take, and what was left out for them: a line each.
     """
 
     name: str
     suffix: str
     render: Callable[[Audit, ReportOptions], bytes]
+    cautions: Callable[[Audit, ReportOptions, bytes], Iterable[str]] = _none
 
 
 class Output(NamedTuple):
@@ -42,8 +48,8 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
     {
         "text": Format(name="text", suffix=".txt", render=text.render),
         "json": Format(name="json", suffix=".json", render=json_format.render),
-        "junit": Format(name="junit", suffix=".xml", render=junit.render),
-        "sarif": Format(name="sarif", suffix=".sarif", render=sarif.render),
+        "junit": Format(name="junit", suffix=".xml", render=junit.render, cautions=junit.cautions),
+        "sarif": Format(name="sarif", suffix=".sarif", render=sarif.render, cautions=sarif.cautions),
         "markdown": Format(name="markdown", suffix=".md", render=markdown.render),
         "github": Format(name="github", suffix=".github", render=github.render),
         "gitlab": Format(name="gitlab", suffix=".gitlab.json", render=gitlab.render),

@@ -18,7 +18,7 @@ from auditor.report.sarif_location import inside, logical, pinned
 from auditor.report.sarif_rules import PROJECT_URL, Rules, level, notification_descriptors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from auditor.model.findings import Audit, Finding
     from auditor.report.options import ReportOptions
@@ -27,6 +27,9 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 
 MOST_RESULTS = 5000
 """GitHub shows no more than so many results of one run; the worst come first."""
+
+MOST_BYTES = 10_000_000
+"""How large an upload GitHub takes, compressed by gzip."""
 
 _MOST_NOTIFICATIONS = 1000
 
@@ -39,9 +42,7 @@ def render(audit: Audit, options: ReportOptions) -> bytes:
 
     :raises ReportError: a finding points outside the repository and no anchor is given.
     """
-    wanted = [
-        finding for finding in audit.findings if finding.status is not Status.EXCEPTED or options.sarif_include_excepted
-    ]
+    wanted = _wanted(audit, options)
     rules = Rules(wanted)
     main = audit.files[0].path if audit.files else ""
     ranked = sorted(wanted, key=lambda finding: -finding.severity)  # stable: then the order of the audit
@@ -56,6 +57,24 @@ def render(audit: Audit, options: ReportOptions) -> bytes:
     if options.sarif_category:
         run["automationDetails"] = {"id": one_line(options.sarif_category).rstrip("/") + "/"}
     return json_document({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, depth=6)
+
+
+def cautions(audit: Audit, options: ReportOptions, written: bytes) -> Iterator[str]:
+    """Say what was cut, and that GitHub does not take a file that is too large."""
+    if (cut := len(_wanted(audit, options)) - MOST_RESULTS) > 0:
+        least = f"the {MOST_RESULTS:,} worst findings are written, as GitHub shows no more"
+        yield f"{least}; {wording.plural(cut, 'finding')} left out, all are in the other reports"
+    if len(written) > MOST_BYTES:
+        from gzip import compress
+
+        if (size := len(compress(written, compresslevel=6, mtime=0))) > MOST_BYTES:
+            yield f"{size / 1e6:.0f} MB compressed, and GitHub takes {MOST_BYTES / 1e6:.0f} MB at most"
+
+
+def _wanted(audit: Audit, options: ReportOptions) -> list[Finding]:
+    return [
+        finding for finding in audit.findings if finding.status is not Status.EXCEPTED or options.sarif_include_excepted
+    ]
 
 
 def _driver(audit: Audit, rules: Rules) -> dict[str, Any]:
