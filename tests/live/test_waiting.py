@@ -108,7 +108,17 @@ class Service:
 def test_a_port_that_flaps_while_the_service_starts_is_told_and_passes_once_it_stays_closed(tmp_path, ports):
     """What the auditor says of each look moves the ports, so that no clock decides what a look sees."""
     (tmp_path / "exposure.yaml").write_text(POLICY.format(port=ports[0], other=ports[1]), encoding="utf-8")
-    command = [AUDITOR, "check", "exposure.yaml", "--retry-for", "55s", "-o", "json=audit.json", "-o", "text=report.txt"]
+    command = [
+        AUDITOR,
+        "check",
+        "exposure.yaml",
+        "--retry-for",
+        "55s",
+        "-o",
+        "json=audit.json",
+        "-o",
+        "text=report.txt",
+    ]
     with Service(ports[0]) as late, Service(ports[1]) as flapping:
         steps = [
             ("looking again", [flapping.open]),

@@ -62,8 +62,8 @@ class Condition(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
-    """A property is in a set. ``field`` as in :class:`Packets`; ports and targets as NAT has made them."""
+class Original:
+    """A property as the sender meant it, whatever NAT has made of it."""
 
     field: str
     members: PortSet | NetworkSet
@@ -86,16 +86,25 @@ class Within:
         return _sided(space, field, space.mask(field, self.members), self.inverted)
 
     def split(self, packets: Packets, space: Space) -> Split:
+        """Cut along the property."""
+        inside, outside = packets.cut(self.field, space.mask(self.field, self.members))
+        if self.inverted:
+            inside, outside = outside, inside
+        return Split(inside=_some(inside), outside=_some(outside))
+
+
+@dataclass(frozen=True, slots=True)
+class Within(Original):
+    """A property is in a set. ``field`` as in :class:`Packets`; ports and targets as NAT has made them."""
+
+    def split(self, packets: Packets, space: Space) -> Split:
         """Cut along the property, or judge the one value that NAT has set."""
         lead = packets.lead
         if lead is not None and self.field == "ports" and (lead.port is not None or not lead.settled):
             return self._led_port(packets, lead, space)
         if lead is not None and self.field == "targets" and lead.address is not None:
             return self._led_address(packets, lead.address)
-        inside, outside = packets.cut(self.field, space.mask(self.field, self.members))
-        if self.inverted:
-            inside, outside = outside, inside
-        return Split(inside=_some(inside), outside=_some(outside))
+        return Original.split(self, packets, space)
 
     def _led_port(self, packets: Packets, lead: Lead, space: Space) -> Split:
         """Judge the number that NAT has set; the protocol stays as it is."""
@@ -203,38 +212,6 @@ class AnyOf:
     def only(self, meets: Callable[[tuple[Condition, ...]], bool]) -> AnyOf:
         """Return it without the combinations that no packets meet."""
         return replace(self, ways=tuple(way for way in self.ways if meets(way)))
-
-
-@dataclass(frozen=True, slots=True)
-class Original:
-    """A property as the sender meant it, whatever NAT has made of it."""
-
-    field: str
-    members: PortSet | NetworkSet
-    inverted: bool = False
-
-    @property
-    def decided(self) -> bool:
-        """Always."""
-        return True
-
-    @property
-    def sets(self) -> Sequence[tuple[str, Members]]:
-        """Its own."""
-        return ((self.field, self.members),)
-
-    def reach(self, field: str, space: Space) -> int | None:
-        """The members, or all others."""
-        if field != self.field:
-            return None
-        return _sided(space, field, space.mask(field, self.members), self.inverted)
-
-    def split(self, packets: Packets, space: Space) -> Split:
-        """Cut along the property."""
-        inside, outside = packets.cut(self.field, space.mask(self.field, self.members))
-        if self.inverted:
-            inside, outside = outside, inside
-        return Split(inside=_some(inside), outside=_some(outside))
 
 
 def is_door(door: str, name: str) -> bool:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from auditor.collect.declared.firewall.account import observations
 from auditor.collect.declared.firewall.circumstances import AtRest, Unsure
 from auditor.collect.declared.firewall.conditions import AnyOf, Condition
-from auditor.collect.declared.firewall.iptables_words import PASSING, address_range
+from auditor.collect.declared.firewall.iptables_values import address_range
+from auditor.collect.declared.firewall.iptables_words import PASSING
 from auditor.collect.declared.firewall.nft_text_of import text_of
-from auditor.collect.declared.firewall.nft_words import Reader, Undecided
+from auditor.collect.declared.firewall.nft_values import Undecided
+from auditor.collect.declared.firewall.nft_words import Reader
 from auditor.collect.declared.firewall.packets import IPV4, IPV6, Lead
 from auditor.collect.declared.firewall.rules import Act, Chain, Rule, Rules, Table
 from auditor.errors import EvidenceError

@@ -5,31 +5,36 @@ Everything that is not known here is a condition that cannot be decided.
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from auditor.collect.declared.firewall.circumstances import AtRest, Fixed, Goes, State, Unsure
 from auditor.collect.declared.firewall.conditions import AnyOf, Condition, Enters, Original, Within
-from auditor.collect.declared.firewall.iptables_words import PROTOCOLS, address_range, port_numbers
-from auditor.collect.declared.firewall.packets import ADDRESSES, ALL_SCTP, IPV4, IPV6, PORTS, of_every_protocol
-from auditor.model.network import NOWHERE, NetworkSet, parse_address
+from auditor.collect.declared.firewall.nft_values import (
+    Undecided,
+    bits_of,
+    door_of,
+    families_of,
+    networks_of,
+    numbers_of,
+    ports_of,
+    protocols_of,
+    states_of,
+)
+from auditor.collect.declared.firewall.packets import ALL_SCTP, IPV4, IPV6, PORTS, of_every_protocol
 from auditor.model.ports import ALL_TCP, ALL_UDP, NO_PORTS, PortSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from auditor.model.network import NetworkSet
 
     Sets = Mapping[str, Sequence[Any] | None]
 
 _ADDRESSES = {"saddr": "sources", "daddr": "targets"}
 _PORTS_OF = {"tcp": ALL_TCP, "udp": ALL_UDP, "sctp": ALL_SCTP, "th": PORTS}
 _COMPARED = {"<": "below", "<=": "upto", ">": "above", ">=": "from"}
-_FLAG_BITS = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "ecn": 64, "cwr": 128}
 _SYN = 2
 _UNSURE = (Unsure(),)
-
-
-class Undecided(Exception):  # noqa: N818 - it is no error
-    """An expression that cannot be read."""
 
 
 class Reader:
@@ -85,7 +90,7 @@ class Reader:
         if isinstance(left, dict) and "&" in left:
             return (self._flags(left["&"], op, right),)
         if op == "in" and _key(left) == ("tcp", "flags"):
-            return (_of_tcp(bool(_bits(right) & _SYN)),)
+            return (_of_tcp(bool(bits_of(right) & _SYN)),)
         if (fixed := self._fixed(left, right, inverted)) is not None:
             return fixed
         values = self._values(right)
@@ -132,31 +137,31 @@ class Reader:
         kind, key = _key(left)
         field = _ADDRESSES.get(key, "")
         if kind in ("ip", "ip6") and field:
-            yield Within(field, _networks(values))
+            yield Within(field, networks_of(values))
         elif kind in _PORTS_OF and key == "dport":
             self.names_ports = True
-            yield Within("ports", _ports(values, _PORTS_OF[kind]))
+            yield Within("ports", ports_of(values, _PORTS_OF[kind]))
         elif kind in _PORTS_OF and key == "sport":
-            yield Within("origins", _numbers(values))
+            yield Within("origins", numbers_of(values))
         elif (kind, key) in (("meta", "l4proto"), ("ip", "protocol"), ("ip6", "nexthdr")):
-            found = _protocols(values)
+            found = protocols_of(values)
             self.sctp |= not {"sctp", "132"}.isdisjoint(map(str, values))
             self.names_ports |= bool(found) and found <= ALL_SCTP
             yield Within("ports", found)
         elif (kind, key) in (("meta", "iifname"), ("meta", "iif")):
-            names = tuple(_door(value) for value in values)
+            names = tuple(door_of(value) for value in values)
             self.names.update(names)
             yield Enters(names)
         elif (kind, key) in (("meta", "oifname"), ("meta", "oif")):
-            yield Goes(tuple(_door(value) for value in values), inverted=False, behind=self._behind)
+            yield Goes(tuple(door_of(value) for value in values), inverted=False, behind=self._behind)
         elif (kind, key) in (("meta", "nfproto"), ("meta", "protocol")):
-            yield Within("sources", _families(values))
+            yield Within("sources", families_of(values))
         elif (kind, key) in (("ct", "state"), ("ct", "status")):
-            yield State(frozenset(_states(values)))
+            yield State(frozenset(states_of(values)))
         elif (kind, key) == ("ct", "proto-dst"):
-            yield Original("ports", _ports(values, PORTS))
+            yield Original("ports", ports_of(values, PORTS))
         elif (kind, key) == ("tcp", "flags"):
-            yield Within("ports", ALL_TCP if any(_bits(value) == _SYN for value in values) else NO_PORTS)
+            yield Within("ports", ALL_TCP if any(bits_of(value) == _SYN for value in values) else NO_PORTS)
         else:
             raise Undecided
 
@@ -195,14 +200,14 @@ class Reader:
         if key == "sport":
             return AnyOf(((Within("ports", _PORTS_OF[kind]), Within("origins", numbers)),))
         self.names_ports = True
-        return Within("ports", _both(numbers) & _PORTS_OF[kind])
+        return Within("ports", of_every_protocol(numbers) & _PORTS_OF[kind])
 
     def _flags(self, parts: Any, op: str, right: Any) -> Condition:
         """Hold the flags of a first packet of TCP, SYN alone, against a mask."""
         left, mask = parts
         if _key(left) != ("tcp", "flags"):
             raise Undecided
-        found, wanted = _SYN & _bits(mask), _bits(right)
+        found, wanted = _SYN & bits_of(mask), bits_of(right)
         held = {
             "==": found == wanted, "in": found == wanted, "!=": found != wanted, "<": found < wanted,
             "<=": found <= wanted, ">": found > wanted, ">=": found >= wanted,
@@ -212,14 +217,6 @@ class Reader:
 
 def _of_tcp(holds: bool) -> Condition:  # noqa: FBT001
     return Within("ports", ALL_TCP if holds else NO_PORTS)
-
-
-def _states(values: Sequence[Any]) -> Iterator[str]:
-    for value in values:
-        if isinstance(value, dict):
-            yield from map(str, value["|"])
-        else:
-            yield str(value)
 
 
 def bare(value: Any) -> Any:
@@ -254,84 +251,4 @@ def _route(fib: Any, values: Sequence[str], inverted: bool) -> Condition:  # noq
     if fib.get("result") in ("oif", "check") and "saddr" in flags:
         missing = set(values) <= {"False", "missing", "0"}
         return AtRest(missing == inverted)
-    raise Undecided
-
-
-def _networks(values: Sequence[Any]) -> NetworkSet:
-    found = NOWHERE
-    for value in values:
-        if isinstance(value, dict) and "prefix" in value:
-            found |= NetworkSet.of(ip_network(f"{value['prefix']['addr']}/{value['prefix']['len']}", strict=False))
-        elif isinstance(value, dict) and "range" in value:
-            found |= address_range(f"{value['range'][0]}-{value['range'][1]}")
-        else:
-            found |= NetworkSet.of(parse_address(str(value)))
-    return found
-
-
-def _numbers(values: Sequence[Any]) -> PortSet:
-    found = NO_PORTS
-    for value in values:
-        if isinstance(value, dict) and "range" in value:
-            found |= port_numbers(f"{value['range'][0]}:{value['range'][1]}")
-        elif isinstance(value, (dict, list, bool)) or value is None:
-            raise Undecided
-        else:
-            found |= port_numbers(str(value))
-    return found
-
-
-def _ports(values: Sequence[Any], of: PortSet) -> PortSet:
-    return _both(_numbers(values)) & of
-
-
-def _both(numbers: PortSet) -> PortSet:
-    return of_every_protocol(numbers)
-
-
-def _protocols(values: Sequence[Any]) -> PortSet:
-    found = NO_PORTS
-    for value in values:
-        if isinstance(value, dict):
-            raise Undecided
-        found |= PROTOCOLS.get(str(value), NO_PORTS) if str(value) not in ("0", "all") else NO_PORTS
-    return found
-
-
-def _families(values: Sequence[Any]) -> NetworkSet:
-    found = NOWHERE
-    for value in values:
-        match str(value):
-            case "ipv4" | "ip":
-                found |= IPV4
-            case "ipv6" | "ip6":
-                found |= IPV6
-            case "arp" | "inet" | "vlan" | "8021q":
-                continue
-            case _:
-                raise Undecided
-    return found & ADDRESSES
-
-
-def _door(value: Any) -> str:
-    if not isinstance(value, str):
-        raise Undecided
-    return value[:-1] + "+" if value.endswith("*") else value
-
-
-def _bits(value: Any) -> int:
-    """Read flags of TCP: ``syn``, ``["fin", "syn"]``, ``{"|": […]}``, a number."""
-    if isinstance(value, bool):
-        raise Undecided
-    if isinstance(value, int):
-        return value
-    if isinstance(value, str):
-        return _FLAG_BITS[value] if value in _FLAG_BITS else int(value, 0)
-    if isinstance(value, dict) and ("|" in value or "set" in value):
-        value = value.get("|", value.get("set"))
-    if isinstance(value, list):
-        found = 0
-        for one in value:
-            found |= _bits(one)
-        return found
     raise Undecided

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from auditor.collect.declared.firewall.account import observations
 from auditor.collect.declared.firewall.circumstances import Fixed, Unsure
 from auditor.collect.declared.firewall.conditions import Condition, Enters, Within
-from auditor.collect.declared.firewall.iptables_words import networks, port_numbers
+from auditor.collect.declared.firewall.iptables_values import networks, port_numbers
 from auditor.collect.declared.firewall.packets import IPV4, IPV6, of_every_protocol
 from auditor.collect.declared.firewall.rules import Act, Chain, Rule, Rules, Table
 from auditor.errors import CutOffError, EvidenceError
