@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -36,7 +37,7 @@ _CROWD: Final = 32
 class Canaries:
     """What the canaries of one address have said. ``met_again`` are those that were open once more."""
 
-    __slots__ = ("_group_lost", "_heard", "_missed", "_round", "_stayed", "_turned", "met_again")
+    __slots__ = ("_group_lost", "_heard", "_late", "_missed", "_missing", "_round", "_stayed", "_turned", "met_again")
 
     def __init__(self) -> None:
         self.met_again: set[int] = set()
@@ -45,6 +46,8 @@ class Canaries:
         self._stayed: set[int] = set()
         self._turned: set[int] = set()
         self._missed: set[int] = set()
+        self._missing: Counter[int] = Counter()
+        self._late = 0
         self._group_lost = False
 
     def hear(self, chunk: Chunk, states: bytearray, *, trusted: bool) -> None:
@@ -55,6 +58,7 @@ class Canaries:
         for port, code in zip(chunk.ports, chunk.codes, strict=True):
             missing = code not in ANSWERS
             lost += missing
+            self._missing[port] += missing
             (self._missed if missing else self._heard).add(port)
             if code == OPEN and trusted:
                 self.met_again.add(port)
@@ -64,6 +68,14 @@ class Canaries:
         seen.canaries += len(chunk.ports)
         seen.lost += lost
         self._group_lost = lost == len(chunk.ports) >= CHECKS
+
+    def hear_late(self, port: int) -> bool:
+        """One of this round's was answered when it had been given up; whether it was a canary at all."""
+        if not self._missing[port]:
+            return False
+        self._missing[port] -= 1
+        self._late += 1
+        return True
 
     def compare(self, chunk: Chunk, states: bytearray) -> None:
         """Note which open ports are still so, and which refuse. In the midst of a flood that is all that counts."""
@@ -75,6 +87,11 @@ class Canaries:
     def lost_touch(self) -> bool:
         """Whether most canaries of this round, or all of its last ones, went unanswered."""
         return self._round.lost > _TOUCH * self._round.canaries or self._group_lost
+
+    @property
+    def merely_late(self) -> bool:
+        """Whether those that went unanswered in time were answered later, most of them: the host is there, and slow."""
+        return self._late > _TOUCH * self._round.lost
 
     def shut(self, named: AbstractSet[int]) -> bool:
         """Whether ports that were open refuse now: not one of several, which a service that ended explains.
@@ -93,6 +110,8 @@ class Canaries:
     def end_round(self) -> Tally:
         """The counts of this round; the next one begins."""
         seen, self._round, self._group_lost = self._round, Tally(), False
+        self._missing.clear()
+        self._late = 0
         return seen
 
 

@@ -27,8 +27,8 @@ DOUBTED: Final = 9
 
 ANSWERS: Final = (OPEN, CLOSED, REFUSED, RESET)
 REFUSALS: Final = (REFUSED, FOREIGN)
-_PASSING: Final = frozenset({"", "sentinel", "pilot"})
-"""Roles of what is asked in a pass over the ports, and not for a purpose of its own."""
+_LATE_COUNTS: Final = frozenset({"", "sentinel", "pilot", "canary"})
+"""Roles of what is asked in a pass over the ports, and of what shows how that pass fares."""
 
 
 class Chunk:
@@ -120,7 +120,7 @@ class Chunk:
     @property
     def lingers(self) -> bool:
         """Whether late answers count, too. What is watched, or may be our own echo, has to be in time."""
-        return self.role in _PASSING and not (self.local or self.watch)
+        return self.role in _LATE_COUNTS and not (self.local or self.watch)
 
     def settle(self, index: int, code: int, reason: str | None = None) -> bool:
         """Record an outcome; whether it was the last one."""

@@ -11,6 +11,7 @@ from auditor.collect.probe.canaries import CHECKS, chosen, in_a_crowd, refusals
 from auditor.collect.probe.confirm import CONFIRM, SecondLook, second_look
 from auditor.collect.probe.jury import Trust
 from auditor.collect.probe.order import SENTINELS, outsiders
+from auditor.collect.probe.pacing import LATE_WAIT
 from auditor.collect.probe.rounds import BREATH, CANARIES, SHORT, SILENT_PAUSE, SILENT_ROUNDS, Next
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Course:
         "_tally",
         "_target",
         "_troubles",
+        "_waited",
         "backoff",
         "doomed",
         "overrun",
@@ -87,7 +89,7 @@ class Course:
         self._size = 0
         self._named: frozenset[int] = frozenset()
         self._sentinels = array("H")
-        self._looked_outside = self._settled = False
+        self._looked_outside = self._settled = self._waited = False
         self._checks = self._troubles = self._since_met = 0
 
     def begin(self, sentinels: array[int], pilots: array[int], rest: array[int], *, named: frozenset[int]) -> None:
@@ -204,8 +206,19 @@ class Course:
         return decision
 
     def _check(self, rest: Rest) -> Next:
-        """A round in which the host was lost counts for nothing. See whether it is there before asking much again."""
-        seen = self._canaries.end_round()
+        """A round in which the host was lost counts for nothing. See whether it is there before asking much again.
+
+        It may have been there all the time, and slower than it was: then nothing more has to be asked of it less often.
+        """
+        if not self._checks and not self._waited:
+            self._waited, self.pause = True, LATE_WAIT
+            return Next.ANOTHER
+        self._waited = False
+        late, seen = self._canaries.merely_late, self._canaries.end_round()
+        if not self._checks and late and self._troubles < _MOST_TROUBLES:
+            self._troubles += 1
+            self._next_round(rest)
+            return Next.ANOTHER
         if self._checks and seen.lost * 2 <= seen.canaries:
             self._checks = 0
             self.overrun += 1

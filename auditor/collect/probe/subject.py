@@ -268,6 +268,10 @@ class Subject:
                 self.agenda.add(Segment(array("H", [answer.port])))
             return
         again, last = answer.attempt > 0, answer.attempt == self.agenda.attempt
+        if last and answer.code in ANSWERS and self._canaries.hear_late(answer.port):
+            if answer.seconds:
+                self.round_trip.add(answer.seconds)
+            return
         if not self.record.hear_late(answer.port, answer.code, answer.reason, again=again, last=last):
             return
         look = self.course.second_look

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from auditor.collect.probe.chunk import CLOSED, FOREIGN, LOCAL, OPEN, REFUSED, RESET, SILENT, UNREACHED
 from auditor.collect.probe.course import Course
+from auditor.collect.probe.late import Late
 from auditor.collect.probe.observation import EVERY_PORT, GONE, KEPT_IN, LIMITED, concluded, interrupted
 from auditor.collect.probe.rounds import Next
 from auditor.collect.probe.subject import Subject
@@ -261,6 +262,42 @@ def test_a_chunk_that_is_taken_back_is_asked_again():
     assert subject.agenda.outstanding == 0
     one = play(subject, lambda *_: CLOSED)
     assert one.closed == one.asked
+
+
+def delayed(subject, *, canaries_come):
+    """Play a host that is there all the time, and once is so slow that a whole round of canaries is given up.
+
+    Their answers come later, if they do; the patience at the end.
+    """
+    number, slow = 0, True
+    for _ in range(1000):
+        subject.course.pause = 0.0
+        if subject.hungry:
+            number += 1
+            chunk = subject.next(number, 700, 0.1)
+            lost = slow and chunk.role == "canary"
+            for index, port in enumerate(chunk.ports):
+                chunk.settle(index, OPEN if port == 80 and not lost else SILENT)
+            if OPEN in chunk.codes:
+                subject.sample(0.001, 0.1)
+            slow = slow and not lost
+            subject.absorb(chunk, {})
+            if lost and canaries_come:
+                for port in chunk.asked:
+                    subject.hear_late(Late("192.0.2.10", None, port, chunk.attempt, OPEN, 0.3), 0.1)
+        if subject.round_over and subject.course.end_round(0.0) is not Next.ANOTHER:
+            return
+    pytest.fail("the scan never ends")
+
+
+@pytest.mark.parametrize("canaries_come", [True, False])
+def test_a_host_that_is_slow_for_once_is_waited_for_longer_and_not_asked_less_often(canaries_come):
+    subject = subject_for("1-300")
+    delayed(subject, canaries_come=canaries_come)
+    one = concluded(subject, None)
+    assert (one.open, one.filtered) == (PortSet.parse("80"), one.asked - PortSet.parse("80"))
+    assert subject.course.overrun == (0 if canaries_come else 1)
+    assert (subject.round_trip.patience > 0.1) is canaries_come
 
 
 @pytest.mark.parametrize("silent", [True, False])
