@@ -36,7 +36,8 @@ def test_reports_that_say_all_and_are_not_too_large_have_no_caution(saved, capsy
 
 def test_findings_that_sarif_leaves_out_are_counted(saved, capsys):
     saved([audits.finding(port=f"{port}/tcp") for port in range(1, sarif.MOST_RESULTS + 4)])
-    said = "the 5,000 worst findings are written, as GitHub shows no more; 3 findings left out, all are in the other reports"
+    said = "the 5,000 worst findings are written, as GitHub shows no more; 3 findings left out"
+    said += ", all are in the other reports"
     assert told(capsys, "sarif=a.sarif", "csv=a.csv") == [f"warning: a.sarif: {said}"]
     assert told(capsys, "sarif") == [f"warning: sarif: {said}"]
 

@@ -1,11 +1,13 @@
 """Every check of the catalogue, triggered, and worded for people."""
 
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from auditor.findings.catalogue import CHECKS
+from auditor.findings.making import fingerprint
 from auditor.model.findings import Status, Verdict
 from auditor.model.policy import Severity
 from tests.unit.findings.worlds import (
@@ -254,6 +256,13 @@ def test_findings_of_one_audit_have_different_fingerprints():
     )
     assert len({one.fingerprint for one in result.findings}) == len(result.findings) >= 5
     assert ("unexpected-open", "web-2", "22/tcp", "violation") in said(result)
+
+
+def test_a_fingerprint_is_the_hash_of_check_policy_host_vantage_and_port_and_of_nothing_else():
+    made = fingerprint("unexpected-open", "shop", host="web-1", member=None, vantage="office", port="6379/tcp")
+    assert made == sha256(b"unexpected-open\x1fshop\x1fweb-1\x1foffice\x1f6379/tcp").hexdigest()
+    inside = fingerprint("unexpected-open", "shop", host="dmz", member="192.0.2.66", vantage=None, port="")
+    assert inside == sha256(b"unexpected-open\x1fshop\x1fdmz/192.0.2.66\x1f\x1f").hexdigest()
 
 
 def test_the_fingerprint_does_not_change_with_addresses_services_or_lines():

@@ -192,6 +192,30 @@ def test_reports_are_as_the_golden_files_say(name, case):
     assert written == golden.read_bytes()
 
 
+def test_one_fingerprint_identifies_a_finding_in_every_format_that_has_room_for_it():
+    audit = audits.fixed_audit()
+    wanted = [found.fingerprint for found in audit.findings]
+    shown = [found.fingerprint for found in audit.findings if found.status is not Status.EXCEPTED]
+    written = {name: known.render(audit, replace(OPTIONS, verbose=True)).decode() for name, known in FORMATS.items()}
+    (run,) = json.loads(written["sarif"])["runs"]
+    of_sarif = [result["partialFingerprints"] for result in run["results"]]
+    found = {
+        "text": re.findall("fingerprint: ([0-9a-f]{64})", written["text"]),
+        "json": [one["fingerprint"] for one in json.loads(written["json"])["findings"]],
+        "junit": re.findall("fingerprint: ([0-9a-f]{64})", written["junit"]),
+        "sarif": [one["exposureFinding/v1"] for one in of_sarif],
+        "csv": [
+            row["fingerprint"] for row in csv.DictReader(io.StringIO(written["csv"], newline="")) if row["severity"]
+        ],
+        "oscal": re.findall(r'"name": "fingerprint", "ns": "[^"]+", "value": "([0-9a-f]{64})"', written["oscal"]),
+    }
+    assert {name: sorted(values) for name, values in found.items()} == dict.fromkeys(found, sorted(wanted))
+    gaps = len(audit.unverified) + len(audit.not_assessed)
+    assert [one["fingerprint"] for one in json.loads(written["gitlab"])][:-gaps] == shown
+    assert sorted(re.findall('id="f-([0-9a-f]{16})"', written["html"])) == sorted(one[:16] for one in wanted)
+    assert {one["primaryLocationLineHash"] for one in of_sarif} == {f"{one[:16]}:1" for one in wanted}
+
+
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_what_is_not_known_stands_in_every_format(name):
     gap = Unverified(host="web", reason="silentfirewall", policy_location=audits.location())

@@ -69,6 +69,17 @@ def test_class_names_have_three_parts_at_most_as_jenkins_splits_at_dots(audit):
         assert re.fullmatch(r"exposure\.[^./:]+(\.[^./:]+)?", classname)
 
 
+@thorough
+@given(audits.audits())
+def test_times_have_three_decimals_and_suites_a_time_of_day_in_utc(audit):
+    root = parsed(audit)
+    for element in root.iter():
+        assert re.fullmatch(r"\d+\.\d{3}", element.get("time", "0.000"))
+        assert "disabled" not in element.attrib
+    for suite in root:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", suite.get("timestamp"))
+
+
 def test_libxml_finds_nothing_to_say():
     xmllint = shutil.which("xmllint")
     if not xmllint:
@@ -108,6 +119,9 @@ def test_an_audit_that_checked_nothing_is_an_error():
 def test_a_failure_says_all_there_is_to_know_in_its_body():
     body = cases(audits.fixed_audit())["exposure.shop.db", "5432/tcp too-wide"].find("failure").text
     for fact in (
+        "expected: bound to loopback",
+        "actual: published to every address",
+        "help: Stop what listens there",
         "5432/tcp of db",
         "severity: high",
         "policy: exposure.yaml:20:26",

@@ -21,6 +21,7 @@ from auditor.report.sarif_location import inside, uri
 from tests.unit.report import audits
 from tests.unit.report.shared import shared
 
+EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*/expected.sarif"))
 ALL = ReportOptions(sarif_include_excepted=True)
 
 thorough = settings(
@@ -90,6 +91,41 @@ def test_every_result_points_into_the_repository(audit):
             assert region.get("endColumn", 10**6) > region.get("startColumn", 1) >= 1
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+def test_every_result_of_an_example_points_at_characters_that_are_there(path):
+    (run,) = json.loads(path.read_text("utf-8"))["runs"]
+    for result in run["results"]:
+        for place in [*result["locations"], *result.get("relatedLocations", ())]:
+            physical = place["physicalLocation"]
+            lines = (path.parent / unquote(physical["artifactLocation"]["uri"])).read_text("utf-8").splitlines()
+            region = physical["region"]
+            line = lines[region["startLine"] - 1]
+            assert line.strip()
+            assert region.get("endColumn", 1) <= len(line) + 1
+            assert line[region.get("startColumn", 1) - 1 : region.get("endColumn", len(line) + 1) - 1].strip()
+
+
+def test_a_run_tells_when_it_was_in_utc_and_nothing_of_how_it_was_called():
+    run = run_of(audits.fixed_audit())
+    (invocation,) = run["invocations"]
+    assert set(invocation) == {
+        "executionSuccessful", "exitCode", "startTimeUtc", "endTimeUtc", "toolExecutionNotifications"
+    }  # fmt: skip
+    assert (invocation["startTimeUtc"], invocation["endTimeUtc"]) == (
+        "2026-11-22T21:04:05Z",
+        "2026-11-22T21:04:17.345000Z",
+    )
+    assert run["columnKind"] == "unicodeCodePoints"
+    assert run["tool"]["driver"]["semanticVersion"] == "0.1.0"
+
+
+def test_columns_count_code_points_and_end_behind_the_last():
+    place = audits.location(7, "  \U0001f600ä: {ports: [1]}", "{ports: [1]}")
+    (result,) = results(audits.audit_of([audits.finding(policy_location=place)]))
+    region = result["locations"][0]["physicalLocation"]["region"]
+    assert region == {"startLine": 7, "startColumn": 7, "endColumn": 19}
+
+
 def test_rules_keep_to_the_limits_of_github():
     every = [
         audits.finding("web-1", f"{at}/tcp", check=check, severity=severity, fingerprint=f"{at:064x}")
@@ -103,7 +139,10 @@ def test_rules_keep_to_the_limits_of_github():
         assert rule["help"]["text"]
         assert rule["helpUri"].startswith("https://")
         score = rule["properties"].get("security-severity")
-        assert ("security" in rule["properties"]["tags"]) == (score is not None)
+        assert ({"security", "external/cwe/cwe-1327"} <= set(rule["properties"]["tags"])) == (score is not None)
+        assert rule["properties"]["precision"] == "very-high"
+        assert rule["properties"]["problem.severity"] in {"error", "warning", "recommendation"}
+        assert rule["help"]["markdown"]
 
 
 @pytest.mark.parametrize(
