@@ -15,11 +15,11 @@ from auditor.collect.scanners import SCANNERS, is_masscan_xml
 from auditor.collect.spool import HEAD, seekable
 from auditor.errors import EvidenceError, UsageError
 from auditor.files.spare import PARTIAL
-from auditor.model.evidence import Kind
+from auditor.model.evidence import Kind, Lined
 from auditor.model.location import STDIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from datetime import datetime
 
     from auditor.collect.spool import Spooled
@@ -194,6 +194,10 @@ class Given:
     def undeclared(self) -> bool:
         """Whether nobody says what was asked, and the caller could."""
         return isinstance(self._evidence, Declarable) and self._evidence.origin.asked is None
+
+    def lines(self) -> Generator[bytes] | None:
+        """The lines of a snapshot, where the evidence has a quick way to them."""
+        return self._evidence.lines() if isinstance(self._evidence, Lined) else None
 
     def __iter__(self) -> Iterator[Observation]:
         yield from self._evidence  # a generator keeps us, and with us the copy, alive

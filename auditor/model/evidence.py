@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from auditor.model.network import NOWHERE, NetworkSet
 from auditor.model.ports import NO_PORTS, PortSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from datetime import datetime
 
     from auditor.model.location import Location
@@ -275,5 +275,17 @@ class Evidence(Protocol):
 
         :raises EvidenceError: the source cannot be read at all. A source that breaks off is not an error: iteration
             ends, and ``completion`` says so.
+        """
+        ...
+
+
+@runtime_checkable
+class Lined(Protocol):
+    """Evidence that has a quicker way to the lines of a snapshot than by observations one by one."""
+
+    def lines(self) -> Generator[bytes] | None:
+        """Blocks of whole lines, as observations in the same order would make them; None if this file has none.
+
+        :raises EvidenceError: on iteration, as that of observations does.
         """
         ...

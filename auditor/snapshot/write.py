@@ -12,7 +12,7 @@ import errno
 import fcntl
 import os
 import signal
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 from auditor.errors import ReportError, UsageError
 from auditor.files.atomic import open_direct, write_failure
 from auditor.files.spare import PARTIAL, OverwriteError, spare_noted
-from auditor.model.evidence import Completion
+from auditor.model.evidence import Completion, Lined
 from auditor.snapshot.decode import fields_of, observation_of
 from auditor.snapshot.encode import footer_line, header_line, observation_line
 
@@ -101,6 +101,12 @@ class SnapshotWriter:
                     size = 0
         finally:
             self._flush(lines)
+
+    def add_lines(self, blocks: Iterable[bytes]) -> None:
+        """Write observations that are lines already, in blocks; see :func:`auditor.snapshot.observation_line`."""
+        for block in blocks:
+            with self._undisturbed():
+                self._write(block)
 
     def _flush(self, lines: list[str]) -> None:
         with self._undisturbed():
@@ -288,9 +294,9 @@ class SnapshotWriter:
         if not _HEADER.startswith(begins):
             raise OverwriteError(os.fspath(self._path) + PARTIAL, "it is not a snapshot that a scan left")
 
-    def _write(self, line: str) -> None:
+    def _write(self, line: str | bytes) -> None:
         try:
-            self._put(line.encode("ascii"))
+            self._put(line if isinstance(line, bytes) else line.encode("ascii"))
         except OSError as error:
             raise self._failure(error) from error
 
@@ -331,7 +337,12 @@ def record(evidence: Evidence, path: str | Path) -> Completion:
     :raises ReportError: it cannot be written.
     :raises EvidenceError: it cannot be read; the snapshot then ends as incomplete, with that reason.
     """
+    lines = evidence.lines() if isinstance(evidence, Lined) else None
     with SnapshotWriter(path, evidence.origin) as writer:
-        writer.add_all(evidence)
+        if lines is None:
+            writer.add_all(evidence)
+        else:
+            with closing(lines):
+                writer.add_lines(lines)
         writer.close(evidence.completion)
     return evidence.completion

@@ -88,7 +88,7 @@ def by_the_parser_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ob
 def test_a_file_tells_the_same_with_and_without_the_short_cut(
     hosts: list[tuple[str, list[str], str]], cut: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = [("\n", [PIECES[0], PIECES[10]], "")] * 2
+    plain = [("\n", [PIECES[10], PIECES[0]], "")] * 2
     body = "".join(host_text(number, *host) for number, host in enumerate([*plain, *hosts]))
     path = tmp_path / "scan.xml"
     path.write_text((HEAD + body + TAIL)[: None if cut is None else -cut], encoding="utf-8")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.collect.imported import nmap_xml
+from auditor.collect.imported import nmap_reading
 from auditor.collect.imported.nmap_xml import NmapXml
 from auditor.errors import EvidenceError
 from auditor.model.evidence import NO_ANSWER, Kind, ServiceSeen
@@ -487,7 +487,7 @@ def test_blank_lines_before_the_declaration_do_no_harm_and_count(read):
 
 
 def test_a_tag_without_end_is_refused_before_it_fills_the_memory(read, monkeypatch):
-    monkeypatch.setattr(nmap_xml, "_LONGEST_TAG", 200_000)
+    monkeypatch.setattr(nmap_reading, "_LONGEST_TAG", 200_000)
     with pytest.raises(EvidenceError, match="a single tag or comment longer than"):
         list(read(f'<script output="{"x" * 1_000_000}"/>'))
 
