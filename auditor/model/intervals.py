@@ -139,6 +139,8 @@ class IntervalSet:
         long, short = self.bounds, other.bounds
         if len(long) < len(short):
             long, short = short, long
+        if long == short:
+            return self.from_bounds(())
         if len(short) * _MUCH_LONGER > len(long):
             return self.from_bounds(tuple(sorted(set(long).symmetric_difference(short))))
         flips = list(long)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from auditor.model.evidence import Observation
 
 _CHUNK = 64 * 1024
-_BATCH = 256 * 1024
+_BATCH = 512 * 1024
 """What is handed to another process at a time."""
 _NOT_READ = "not read yet"
 
