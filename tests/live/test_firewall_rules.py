@@ -137,9 +137,16 @@ def nft_rules(dice):
         if dice.random() < SELDOM
         else ""
     )
+    port, other, third = dice.sample(PORTS, 3)
+    leads = (
+        "chain pre { type nat hook prerouting priority dstnat;\n"
+        f"meta l4proto tcp redirect to :tcp dport map {{ {port} : {other}, {other} : {third} }}\n}}"
+        if dice.random() < 2 * SELDOM
+        else ""
+    )
     return (
         f"table inet t {{ set s {{ type inet_service; flags interval; {elements}; }}\n"
-        f"chain a {{\n{called}\n}}\n{base}\n}}\n{dormant}\n"
+        f"chain a {{\n{called}\n}}\n{base}\n{leads}\n}}\n{dormant}\n"
     ).replace("flags interval; ;", "flags interval;")
 
 

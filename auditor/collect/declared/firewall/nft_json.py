@@ -190,6 +190,8 @@ class _Maker:
                 self._conditions += self._reader.match(inner)
             elif kind == "vmap":
                 made += self._verdicts(inner)
+            elif kind in ("dnat", "redirect") and (mapped := _mapped(inner)) is not None:
+                made += self._leads(*mapped, here=kind == "redirect")
             elif (rule := self._take(kind, inner)) is not None:
                 made.append(rule)
         return made
@@ -235,6 +237,26 @@ class _Maker:
             return self._rule(Act.UNKNOWN)
         number = port if isinstance(port, int) and not isinstance(port, bool) else None
         return self._rule(Act.NAT, lead=Lead(address=networks, port=number, settled=port is None or number is not None))
+
+    def _leads(self, field: str, looked_up: dict[str, Any], rest: dict[str, Any], *, here: bool) -> list[Rule]:
+        """Make a rule for each element of a map that says where NAT leads; what is not in it passes by."""
+        shared = list(self._conditions)
+        try:
+            pairs = self._reader.elements(looked_up["data"])
+        except (Undecided, KeyError, TypeError):
+            return [self._rule(Act.UNKNOWN)]
+        made: list[Rule] = []
+        for value, place in pairs:
+            self._conditions = [
+                *shared,
+                *self._reader.implied(looked_up.get("key")),
+                self._reader.key_is(looked_up.get("key"), value),
+            ]
+            parts = place.get("concat") if isinstance(place, dict) else None
+            led = dict(zip(("addr", "port"), parts, strict=False)) if isinstance(parts, list) else {field: place}
+            made.append(self._nat({**rest, **led}, here=here))
+        self._conditions = shared
+        return made
 
     def _verdicts(self, inner: Any) -> list[Rule]:
         """Make a rule for each element of a verdict map; an element matches where those before it did not."""
@@ -291,6 +313,17 @@ def _priority(value: Any) -> int:
     if isinstance(value, str):
         return _PRIORITIES.get(value, 0)
     return value if isinstance(value, int) else 0
+
+
+def _mapped(inner: Any) -> tuple[str, dict[str, Any], dict[str, Any]] | None:
+    """Return which part of a translation is looked up in a map, the lookup, and the other part; None for neither."""
+    if not isinstance(inner, dict):
+        return None
+    for field in ("addr", "port"):
+        value = inner.get(field)
+        if isinstance(value, dict) and isinstance(value.get("map"), dict):
+            return field, value["map"], {key: one for key, one in inner.items() if key != field}
+    return None
 
 
 def _plain(address: Any) -> str:

@@ -76,6 +76,8 @@ def _value(value: Any, depth: int = 0) -> str:  # noqa: PLR0911 - a case a form
         if kind in ("range", "concat", "|") and isinstance(inner, list):
             joint = {"range": "-", "concat": " . ", "|": "|"}[kind]
             return joint.join(_value(one, depth + 1) for one in inner)
+        if kind == "map" and isinstance(inner, dict):
+            return f"{_left(inner.get('key'))} map {_value(inner.get('data'), depth + 1)}"
         if kind == "elem" and isinstance(inner, dict):
             return _value(inner.get("val"), depth + 1)
         return _statement(value)

@@ -48,6 +48,10 @@ class Lead:
     settled: bool = True
 
 
+SOMEWHERE = Lead(address=IPV4 | IPV6, settled=False)
+"""Where NAT leads if nobody can tell."""
+
+
 class Packets(NamedTuple):
     """A box. ``ports`` and ``targets`` are as the sender meant them, whatever NAT has made of them since (``lead``).
 

@@ -10,7 +10,7 @@ from math import isqrt
 from typing import TYPE_CHECKING
 
 from auditor.collect.declared.firewall.conditions import AnyOf, gates, joint_reach
-from auditor.collect.declared.firewall.packets import PLANES, PORTS, of_every_protocol
+from auditor.collect.declared.firewall.packets import PLANES, PORTS, SOMEWHERE, of_every_protocol
 from auditor.collect.declared.firewall.rules import Act
 from auditor.collect.declared.firewall.space import Space
 from auditor.collect.declared.firewall.steps import Limits, Step, Steps, limits_of, point_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from auditor.collect.declared.firewall.conditions import Condition
     from auditor.collect.declared.firewall.packets import Lead
-    from auditor.collect.declared.firewall.rules import Chain, Rule, Rules
+    from auditor.collect.declared.firewall.rules import Chain, Rule, Rules, Table
     from auditor.collect.declared.firewall.space import Members
 
     _Asking = tuple[Rule, tuple[Condition, ...], Limits]
@@ -114,16 +114,20 @@ def portions(rules: Rules) -> Iterator[Portion]:
     whole = Space(PORTS, frozenset(), (one for one in named if one[0] == "ports"))
     bounds = sum(len(members.bounds) for _, members in named)
     pieces = whole.ports.size
-    met = {id(rule): _Met(rule, whole) for rule in _rules(rules)}
+    met = {
+        id(rule): _Met(rule, table, whole)
+        for table in rules.tables
+        for chain in table.chains.values()
+        for rule in chain.rules
+        if rule.act is not Act.CONTINUE
+    }
     everywhere = sum(one.reach == whole.ports.whole for one in met.values())
     size = max(_LEAST, isqrt(pieces), pieces * bounds // _BOUNDS, pieces * everywhere // _REPEATED)
     for first in range(0, pieces, size):
         mask = ((1 << size) - 1) << first & whole.ports.whole
         if not mask:
             continue
-        led = _Led(
-            whole, mask, [one.rule.lead for one in met.values() if one.rule.lead is not None and one.reach & mask]
-        )
+        led = _Led(whole, mask, [one.lead for one in met.values() if one.lead is not None and one.reach & mask])
         yield Portion(
             whole.ports.members(mask),
             rules.doors(),
@@ -145,8 +149,11 @@ class _Met:
     ``reach`` are the pieces of all ports of those that NAT has led nowhere, ``led`` what it must have made of others.
     """
 
-    def __init__(self, rule: Rule, whole: Space) -> None:
-        self.rule = rule
+    def __init__(self, rule: Rule, table: Table, whole: Space) -> None:
+        self.lead = rule.lead
+        """Where it leads packets, if it does."""
+        if rule.act is Act.UNKNOWN or (rule.act in (Act.JUMP, Act.GOTO) and rule.target not in table.chains):
+            self.lead = SOMEWHERE if any(chain.kind == "nat" for chain in table.chains.values()) else None
         self.reach = _reach(rule.conditions, whole)
         self.limits = limits_of(rule.conditions)
         self.target = self.limits.target

@@ -35,6 +35,7 @@ _DEFAULT = re.compile(r"Default: (?P<incoming>allow|deny|reject) \(incoming\)")
 _TRAILING = re.compile(r"\s+(?:#.*|\((?:log|log-all|out)\)(?:\s+#.*)?)$")
 _DOOR = re.compile(r"(?P<rest>.*?)\s*\bon (?P<door>\S+)$")
 _PORTS = re.compile(r"(?P<numbers>[\d,:]+)(?:/(?P<protocol>tcp|udp))?")
+_SUFFIX = re.compile(r"(?<=.)/(?P<protocol>tcp|udp)$")
 _PROFILE = re.compile(r"(?P<ports>[\d,:]+(?:/(?:tcp|udp))?) \(.*\)")
 _OTHER_PROTOCOL = re.compile(r".*/(?:ah|esp|gre|ipv6|igmp|vrrp)")
 _PROFILES = {
@@ -146,24 +147,36 @@ def _conditions(rules: Rules, to: str, source: str) -> tuple[list[Condition], st
         rules.names.add(door["door"])
         found.append(Enters((door["door"],)))
     to, source = (_DOOR.sub(r"\g<rest>", side) for side in (to, source))
-    origin, _, origin_ports = source.partition(" ")
-    if origin != "Anywhere":
-        if _OTHER_PROTOCOL.fullmatch(origin):
-            return [Fixed(holds=False)], ""
-        if _PORTS.fullmatch(origin):
-            origin_ports = origin
-        else:
-            found.append(Within("sources", networks(origin.partition("/tcp")[0].partition("/udp")[0])))
-    if origin_ports:
-        if (ports := _PORTS.fullmatch(origin_ports)) is None:
-            raise ValueError(origin_ports)
-        found.append(Within("origins", port_numbers(ports["numbers"])))
+    found += _origin(source)
     hint = _destination(to, found)
     if family is None and not any(isinstance(one, Within) and one.field in ("sources", "targets") for one in found):
         family = IPV4
     if family is not None:
         found.append(Within("sources", family))
     return found, hint
+
+
+def _origin(source: str) -> list[Condition]:
+    """Return what the column *From* asks: addresses and ports, with a protocol or without.
+
+    :raises ValueError: something that is not understood.
+    """
+    origin, _, origin_ports = source.partition(" ")
+    if _OTHER_PROTOCOL.fullmatch(origin):
+        return [Fixed(holds=False)]
+    if _PORTS.fullmatch(origin):
+        origin, origin_ports = "Anywhere", origin
+    found: list[Condition] = [
+        Within("ports", _OF[one["protocol"]]) for one in map(_SUFFIX.search, (origin, origin_ports)) if one
+    ]
+    origin = _SUFFIX.sub("", origin)
+    if origin != "Anywhere":
+        found.append(Within("sources", networks(origin)))
+    if origin_ports:
+        if (ports := _PORTS.fullmatch(origin_ports)) is None:
+            raise ValueError(origin_ports)
+        found.append(Within("origins", port_numbers(ports["numbers"])))
+    return found
 
 
 def _destination(to: str, found: list[Condition]) -> str:
@@ -175,6 +188,8 @@ def _destination(to: str, found: list[Condition]) -> str:
     address = None if first == "Anywhere" else _address(first)
     if address is not None:
         found.append(Within("targets", address))
+    if address is not None and (protocol := _SUFFIX.search(first)):
+        found.append(Within("ports", _OF[protocol["protocol"]]))
     what = rest if first == "Anywhere" or address is not None else to
     if first.startswith("Anywhere/"):
         found.append(Within("ports", ALL_TCP if first.endswith("tcp") else ALL_UDP))
@@ -200,6 +215,7 @@ def _ports(text: str) -> PortSet | None:
 
 
 def _address(text: str) -> NetworkSet | None:
+    text = _SUFFIX.sub("", text)
     try:
         return networks(text) if "." in text or ":" in text else None
     except ValueError:

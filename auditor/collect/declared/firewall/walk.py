@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from auditor.collect.declared.firewall.packets import Lead, Packets
+from auditor.collect.declared.firewall.packets import SOMEWHERE, Lead, Packets
 from auditor.collect.declared.firewall.portions import TooComplexError
 from auditor.collect.declared.firewall.rules import Act
 
@@ -98,6 +98,7 @@ class Walk:
         for chains in self._bases.values():
             chains.sort(key=lambda one: one[0].priority)
         self._table: Table | None = None
+        self._translates = False
 
     def through(self, packets: Packets, family: NetworkSet) -> Outcome:
         """Lead packets of one family to their end.
@@ -158,6 +159,7 @@ class Walk:
             if packets is not None:
                 entering.append(case._replace(packets=packets))
         self._table = table
+        self._translates = chain.kind == "nat"
         fate = self._chain(chain, entering, 0, ())
         dropped += _tidied(fate.dropped)
         found += fate.accepted
@@ -236,21 +238,28 @@ class Walk:
             case Act.JUMP | Act.GOTO:
                 return self._call(rule, cases, fate, depth, (*stack, rule))
             case Act.UNKNOWN:
-                doubted = [case.doubted(By(rule)) for case in cases]
-                fate.accepted += doubted
-                fate.dropped += doubted
-                return doubted
+                return self._doubt(rule, cases, fate)
             case Act.CONTINUE:
                 return cases
         return []
 
+    def _doubt(self, rule: Rule, cases: list[Case], fate: _Fate) -> list[Case]:
+        """Take every way with packets of which nobody knows what the rule does: where it may lead, anywhere, too."""
+        doubted = [case.doubted(By(rule)) for case in cases]
+        fate.accepted += doubted
+        fate.dropped += doubted
+        if self._translates:
+            fate.accepted += [
+                case._replace(packets=case.packets._replace(lead=SOMEWHERE))
+                for case in doubted
+                if case.packets.lead is None
+            ]
+        return doubted
+
     def _call(self, rule: Rule, cases: list[Case], fate: _Fate, depth: int, stack: tuple[Rule, ...]) -> list[Case]:
         called = self._table.chains.get(rule.target) if self._table is not None else None
         if called is None:
-            doubted = [case.doubted(By(rule)) for case in cases]
-            fate.accepted += doubted
-            fate.dropped += doubted
-            return doubted
+            return self._doubt(rule, cases, fate)
         inner = self._chain(called, cases, depth + 1, stack)
         if len(inner.back) > _FEW:
             inner.back = _tidied(inner.back)
@@ -314,5 +323,7 @@ def _led(case: Case, rule: Rule, by: By) -> Case:
 
 def _is_settled(ways: tuple[list[Case], list[Case]], stopped: tuple[list[Case], list[Case]]) -> bool:
     """Whether it makes no difference which of two ways packets take: all get through on both, or none on either."""
+    if not any(ways):
+        return True
     certain = all(case.doubt is None for side in (*ways, *stopped) for case in side)
-    return certain and (not any(stopped) or not any(ways))
+    return certain and not any(stopped)

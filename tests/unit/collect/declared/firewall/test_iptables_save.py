@@ -129,6 +129,16 @@ def test_where_a_port_leads_to_is_told(lead, target):
     assert [(str(one.ports), one.target) for one in seen.openings] == [("443/tcp", target)]
 
 
+@pytest.mark.parametrize("target", ["NETMAP --to 10.0.0.0/24", "UNHEARDOF --of it"])
+@pytest.mark.parametrize("kept", ["-A FORWARD -j ACCEPT", "-A FORWARD -d 10.0.0.9 -p tcp --dport 80 -j ACCEPT"])
+def test_what_may_be_led_elsewhere_by_means_that_nobody_knows_is_not_decided_by_input(target, kept):
+    nat = f"*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp --dport 25 -j {target}\nCOMMIT\n"
+    [(ports, reason)] = doubts(kept, rest=nat)
+    assert ports == "25/tcp"
+    assert reason.endswith(f"-A PREROUTING -p tcp --dport 25 -j {target}")
+    assert doubts("", rest=nat) == []
+
+
 def test_thousands_of_published_ports_are_decided_one_by_one():
     place = [f"172.17.{n // 250}.{n % 250 + 2}" for n in range(1500)]
     lead = [f"-A PREROUTING ! -i docker0 -p tcp --dport {1000 + n} -j DNAT --to-destination {one}:{80 + n % 2}"

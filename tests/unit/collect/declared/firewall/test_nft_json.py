@@ -190,3 +190,43 @@ def test_ports_of_whatever_transport_are_those_of_sctp_too():
     assert "it lets in every protocol, SCTP too" in reason
     both = {"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": {"set": ["tcp", "udp"]}}}
     assert undecided("nft_json", listing([both, *rule])) == []
+
+
+PRE = {"family": "inet", "table": "f", "name": "pre", "type": "nat", "hook": "prerouting", "prio": -100}
+FORWARD = {"family": "inet", "table": "f", "name": "fw", "type": "filter", "hook": "forward", "prio": 0}
+BY_PORT = {"payload": {"protocol": "tcp", "field": "dport"}}
+
+
+def looked_up(data, key=BY_PORT):
+    return {"map": {"key": key, "data": data}}
+
+
+@pytest.mark.parametrize(
+    ("lead", "expected"),
+    [
+        ({"dnat": {"addr": looked_up({"set": [[80, "10.0.0.5"], [443, "10.0.0.7"]]})}},
+         [("80/tcp", "10.0.0.5:80/tcp"), ("443/tcp", "10.0.0.7:443/tcp")]),
+        ({"dnat": {"family": "ip", "addr": looked_up("@leads")}},
+         [("8080/tcp", "10.0.0.5:80/tcp"), ("8081/tcp", "10.0.0.6:81/tcp")]),
+        ({"dnat": {"addr": looked_up({"set": [[80, "10.0.0.5"]]}), "port": 8000}}, [("80/tcp", "10.0.0.5:8000/tcp")]),
+        ({"redirect": {"port": looked_up({"set": [[9000, 22], [{"range": [9001, 9002]}, 23]]})}},
+         [("9000/tcp", "22/tcp"), ("9001-9002/tcp", "23/tcp")]),
+    ],
+)  # fmt: skip
+def test_where_nat_leads_may_be_looked_up(lead, expected):
+    leads = {"family": "inet", "table": "f", "name": "leads", "type": "inet_service",
+             "map": ["ipv4_addr", "inet_service"],
+             "elem": [[8080, {"concat": ["10.0.0.5", 80]}], [8081, {"concat": ["10.0.0.6", 81]}]]}  # fmt: skip
+    led = {"match": {"op": "in", "left": {"ct": {"key": "status"}}, "right": "dnat"}}
+    text = listing(("pre", [lead]), ("in", [led, ACCEPT]), ("fw", [led, ACCEPT]),
+                   more=({"map": leads}, {"chain": PRE}, {"chain": {**FORWARD, "policy": "drop"}}))  # fmt: skip
+    [seen] = of("nft_json", text)
+    assert [(str(one.ports), one.target) for one in seen.openings] == expected
+    assert seen.unknown == ()
+
+
+def test_a_lookup_of_what_is_not_in_the_file_leaves_every_port_open():
+    text = listing(("pre", [{"dnat": {"addr": looked_up("@elsewhere")}}]), more=({"chain": PRE},))
+    [(ports, reason)] = undecided("nft_json", text)
+    assert ports == "1-65535/tcp,1-65535/udp"
+    assert reason.endswith("dnat to tcp dport map @elsewhere")

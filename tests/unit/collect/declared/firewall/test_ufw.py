@@ -28,6 +28,11 @@ def let(rows, default="deny"):
         ("80,443/tcp (Nginx Full)    ALLOW IN    Anywhere", [("80/tcp,443/tcp", V4)]),
         ("80,443/tcp (Nginx Full (v6)) ALLOW IN  Anywhere (v6)", [("80/tcp,443/tcp", V6)]),
         ("OpenSSH                    ALLOW       Anywhere", [("22/tcp", V4)]),
+        ("Anywhere/tcp               ALLOW IN    Anywhere/tcp", [("1-65535/tcp", V4)]),
+        ("Anywhere                   ALLOW IN    10.0.0.0/8/udp", [("1-65535/udp", "10.0.0.0/8")]),
+        ("Anywhere                   ALLOW IN    10.0.0.7/tcp", [("1-65535/tcp", "10.0.0.7")]),
+        ("22/tcp                     ALLOW IN    10.0.0.7 1024:65535/tcp", [("22/tcp", "10.0.0.7")]),
+        ("Anywhere                   ALLOW IN    53/udp", [("1-65535/udp", V4)]),
         ("25/tcp                     ALLOW OUT   Anywhere   (out)", []),
         ("172.20.0.2 80/tcp on br0   ALLOW FWD   Anywhere on ext0", []),
         ("22/tcp                     DENY IN     Anywhere", []),
@@ -37,6 +42,12 @@ def let(rows, default="deny"):
 def test_a_row_lets_through_what_it_says(row, expected):
     assert let(row) == expected
     assert undecided("ufw", HEAD.format(default="deny") + row + "\n\n") == []
+
+
+def test_an_address_of_the_host_is_told_with_its_protocol():
+    text = HEAD.format(default="deny") + "192.0.2.1/tcp   ALLOW IN   Anywhere\n\n"
+    assert opened("ufw", text) == [("1-65535/tcp", V4, "192.0.2.1", None)]
+    assert undecided("ufw", text) == []
 
 
 def test_the_first_row_that_fits_counts():
