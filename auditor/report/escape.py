@@ -103,7 +103,8 @@ def markdown(text: str) -> str:
 
 def markdown_code(text: str) -> str:
     """Return the text as a Markdown code span, safe inside a table cell; a backtick in it becomes an apostrophe."""
-    return f"`{one_line(text).replace('`', chr(0x27)).replace('|', chr(0xA6)) or ' '}`"
+    shown = _BRACKET_COMMAND.sub(r"\\x23", one_line(text))
+    return f"`{shown.replace('`', chr(0x27)).replace('|', chr(0xA6)) or ' '}`"
 
 
 def sarif(text: str) -> str:

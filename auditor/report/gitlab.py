@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from itertools import chain
 from posixpath import normpath
@@ -29,6 +30,7 @@ _SEVERITIES = {
     Severity.HIGH: "critical",
     Severity.CRITICAL: "blocker",
 }
+_NUMBERS = re.compile(r"[0-9][0-9a-zA-Z.:]*")
 _SEPARATOR = "\x1f"
 _ROOM = 200
 """Columns for what is listed in one entry."""
@@ -66,11 +68,14 @@ def _grown(finding: Finding) -> str:
 
 
 def _gaps(audit: Audit, anchor: str) -> Iterator[dict[str, Any]]:
-    """Yield an entry for each gap; those that are alike are told apart by their number, as GitLab drops doubles."""
+    """Yield an entry for each gap; those that are alike are told apart by their number, as GitLab drops doubles.
+
+    Ages, sizes and addresses in a reason change from run to run, and are no part of the identity.
+    """
     met: dict[tuple[str, ...], int] = {}
     for gap in audit.unverified:
-        parts = (audit.policy, gap.host, gap.member or "", gap.vantage or "", gap.address or "", gap.reason)
-        identity = tuple(map(one_line, parts))
+        parts = map(one_line, (audit.policy, gap.host, gap.member or "", gap.vantage or ""))
+        identity = (*parts, _NUMBERS.sub("#", one_line(gap.reason)))
         met[identity] = number = met.get(identity, 0) + 1
         yield _gap(gap, audit, anchor, (*identity, str(number)))
 

@@ -48,6 +48,14 @@ rules:
     require: [8443]
     reason: {text}
     owner: {text}
+  - id: all
+    hosts: ["*"]
+    allow: [22]
+    controls: [{text}, "house:1", {json.dumps("house:" + evil)}]
+controls:
+  house: {{title: {text}}}
+  house:1: {{title: {text}, checks: [unexpected-open, required-not-open]}}
+  pci-dss:1.2.5: {{title: {text}}}
 exceptions:
   - id: EX-1
     hosts: [web-1]
@@ -285,6 +293,51 @@ def test_hostile_strings_in_files_act_in_no_report(kind, tmp_path, monkeypatch, 
         else:
             assert told.count("error: ") == 1, told[:500]
     assert [codes[name] for name in ("scan.xml", "seen.jsonl", "ss.txt")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_names_of_files_act_in_no_report(kind, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    (tmp_path / ".git").mkdir()
+    evil = _SURROGATES.sub("\udce9", HOSTILE[kind]).replace("/", "|")[:60]
+    names = {name: f"x{evil}{name}" for name in ("exposure.yaml", "seen.jsonl", "compose.yaml")}
+    Path(names["exposure.yaml"]).write_text(policy("plain"), encoding="utf-8")
+    Path(names["seen.jsonl"]).write_text(snapshot("plain"), encoding="utf-8")
+    Path(names["compose.yaml"]).write_text(compose("plain"), encoding="utf-8")
+    reports = [f"-o{name}=out{known.suffix}" for name, known in FORMATS.items()]
+    assert run(["check", *names.values(), "--host", "db", *reports, "--verbose", *NOW]) == 1
+    told = capsys.readouterr().err
+    is_plain(told, "\n")
+    no_commands(told)
+    for name, known in FORMATS.items():
+        written = (tmp_path / f"out{known.suffix}").read_bytes()
+        CHECKS[name](written)
+        assert b"compose.yaml" in written, name
+    again = [f"-o{name}=again{known.suffix}" for name, known in FORMATS.items()]
+    assert run(["report", "out.json", "--verbose", *again]) == 1
+    for known in FORMATS.values():
+        assert (tmp_path / f"again{known.suffix}").read_bytes() == (tmp_path / f"out{known.suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_vantages_act_in_no_report(kind, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    Path("exposure.yaml").write_text(policy("plain"), encoding="utf-8")
+    header, *rest = snapshot("plain").splitlines()
+    evil = {**json.loads(header), "vantage": HOSTILE[kind]}
+    Path("seen.jsonl").write_text("\n".join([json.dumps(evil), *rest]), encoding="utf-8")
+    reports = [f"-o{name}=out{known.suffix}" for name, known in FORMATS.items()]
+    code = run(["check", "exposure.yaml", "seen.jsonl", *reports, "--verbose", *NOW])
+    told = capsys.readouterr().err
+    is_plain(told, "\n")
+    no_commands(told)
+    if code == 1:
+        for name, known in FORMATS.items():
+            CHECKS[name]((tmp_path / f"out{known.suffix}").read_bytes())
+    else:
+        assert (code, told.count("error: ")) in {(2, 1), (4, 1)}, told[:500]
 
 
 def test_a_sequence_in_the_name_of_a_service_is_seen_as_an_escape(tmp_path, monkeypatch, capsys):

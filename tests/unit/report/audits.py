@@ -301,7 +301,17 @@ ports = st.builds(Port, st.sampled_from(Protocol), st.integers(0, 65535))
 port_sets = st.lists(ports, max_size=4).map(lambda found: PortSet.of(*found)) | st.just(ALL_TCP)
 moments = st.integers(0, 4 * 10**15).map(lambda micros: WHEN + timedelta(microseconds=micros))
 dates = st.dates(date(2000, 1, 1), date(2100, 1, 1))
-files = st.sampled_from(["exposure.yaml", "deploy/a b:c.yml", "ünï/\udce9.yml"])
+files = st.sampled_from(
+    [
+        "exposure.yaml",
+        "deploy/a b:c.yml",
+        "ünï/\udce9.yml",
+        "##vso[task.x]y/##[error].yml",
+        "::error::x\n::warning::y.yml",
+        "<img src=x onerror=1>|`a`[b](1).yml",
+        "=cmd\x1b[2J\u202e.yml",
+    ]
+)
 
 
 @st.composite
