@@ -36,6 +36,19 @@ def networks(text: str) -> NetworkSet:
     return found
 
 
+def has_odd_mask(text: str) -> bool:
+    """Whether it has a mask whose ones are not all at its beginning: legal, and no network."""
+    address, _, mask = text.partition("/")
+    try:
+        bits = parse_address(mask)
+        parse_address(address)
+    except ValueError:
+        return False
+    width = bits.max_prefixlen
+    holes = int(bits) ^ ((1 << width) - 1)
+    return bool(holes & (holes + 1))
+
+
 def address_range(text: str) -> NetworkSet:
     """Read ``192.0.2.1-192.0.2.9``, or one address.
 

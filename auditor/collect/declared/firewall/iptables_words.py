@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from auditor.collect.declared.firewall.circumstances import AtRest, Fixed, Goes, State, Unsure
 from auditor.collect.declared.firewall.conditions import AnyOf, Condition, Enters, Original, Within
-from auditor.collect.declared.firewall.iptables_values import PROTOCOLS, address_range, networks, port_numbers
+from auditor.collect.declared.firewall.iptables_values import (
+    PROTOCOLS,
+    address_range,
+    has_odd_mask,
+    networks,
+    port_numbers,
+)
 from auditor.collect.declared.firewall.packets import ALL_SCTP, PORTS, Lead, of_every_protocol
 from auditor.collect.declared.firewall.rules import Act
 from auditor.model.ports import ALL_TCP, HIGHEST, NO_PORTS, PortSet
@@ -123,8 +129,11 @@ def _option(words: Words, option: str, inverted: bool, behind: Callable[[Network
         case "--protocol":
             _protocol(words, words.take().lower(), inverted)
         case "--source" | "--destination":
-            members = networks(words.take())
-            words.conditions.append(Within("sources" if option == "--source" else "targets", members, inverted))
+            text = words.take()
+            if has_odd_mask(text):
+                words.conditions.append(Unsure())
+                return
+            words.conditions.append(Within("sources" if option == "--source" else "targets", networks(text), inverted))
         case "--in-interface":
             words.names.append(words.take())
             words.conditions.append(Enters((words.names[-1],), inverted))

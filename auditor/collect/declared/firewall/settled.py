@@ -127,8 +127,7 @@ class _Account:
                 inside = self._minus(piece, out)
                 found += [(box, case.by) for box in inside]
                 if inside != [piece]:
-                    kept = piece.ports if _differs(piece, inside) else piece.ports & ~_ports(inside)
-                    self._note(reason_of(case.doubt), kept)
+                    self._note(reason_of(case.doubt), _ports(filter(None, (overlap(piece, one) for one in out))))
         return found
 
     def _once(self, boxes: list[Known]) -> list[Known]:
@@ -178,11 +177,6 @@ class _Account:
 
     def _note(self, reason: str, ports: int) -> None:
         self.noted.append((reason, ports))
-
-
-def _differs(piece: Packets, inside: list[Packets]) -> bool:
-    """Whether some of the ports get in from some places for certain, and from others not."""
-    return any((box.doors, box.targets, box.sources) != (piece.doors, piece.targets, piece.sources) for box in inside)
 
 
 def _shared(one: Packets, others: Iterable[Packets]) -> Iterator[Packets]:

@@ -181,6 +181,7 @@ def test_what_docker_publishes_passes_by_input():
         "-m mark --mark 0x1",
         "-m string --string x --algo bm",
         "-m unheard-of",
+        "-s 10.0.0.9/255.0.0.255",
     ],
 )
 def test_what_cannot_be_decided_is_said_with_rule_and_line(match):
@@ -365,3 +366,9 @@ def test_a_policy_that_accepts_lets_in_every_protocol():
     [(ports, reason)] = doubts("-A INPUT -p tcp --dport 22 -j DROP", policy="ACCEPT")
     assert ports == ""
     assert ANY in reason
+
+
+def test_a_port_that_is_open_whichever_way_a_doubt_is_decided_is_not_in_doubt_for_another():
+    rules = "-A INPUT -m mark --mark 0x1 -j ACCEPT\n-A INPUT -p tcp --dport 22 -j DROP"
+    more = "-A INPUT -s 10.0.0.0/8 -p tcp --dport 23 -j DROP"
+    assert [ports for ports, _ in doubts(f"{rules}\n{more}", policy="ACCEPT")] == ["22-23/tcp", ""]
