@@ -14,6 +14,7 @@ from auditor.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from types import UnionType
     from typing import TypeAlias
 
     from auditor.model.evidence import Evidence
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     PolicySource: TypeAlias = str | os.PathLike[str] | Policy
     EvidenceSource: TypeAlias = str | os.PathLike[str] | Evidence
     SeverityName: TypeAlias = Literal["info", "low", "medium", "high", "critical"]
+
+_METHODS = ("connect", "syn")
+_HOUR = 3600
 
 
 class _Silent:
@@ -46,6 +50,8 @@ def load_policy(path: str | os.PathLike[str], *, now: datetime | None = None) ->
     """
     from auditor.policy.load import load_policy as load
 
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"path: expected that of a policy, not {type(path).__name__}")
     return load(os.fspath(path), today=_clock(now)().date())
 
 
@@ -53,7 +59,7 @@ def scan(
     policy: PolicySource,
     *,
     vantage: str | None = None,
-    only: Sequence[str] = (),
+    only: str | Sequence[str] = (),
     save: str | os.PathLike[str] | None = None,
     method: Literal["connect", "syn"] | None = None,
     rate: int | None = None,
@@ -63,18 +69,21 @@ def scan(
 ) -> Evidence:
     """Scan the policy's hosts from this machine. **Packets are sent while the result is iterated**, which is once.
 
-    ``vantage`` names the place that this machine stands for. ``only`` selects hosts as ``--only`` does. ``save`` names
-    a snapshot that is written meanwhile. ``rate`` in packets a second over all hosts, 0 for no cap; ``timeout`` in
-    seconds; None: as the policy has it. ``completion`` of the result says, after the last host, whether it is whole.
+    ``vantage`` names the place that this machine stands for. ``only`` selects hosts as ``--only`` does, by one
+    selector or several. ``save`` names a snapshot that is written meanwhile. ``rate`` in packets a second over all
+    hosts, 0 for no cap; ``timeout`` in seconds; None: as the policy has it. ``completion`` of the result says, after
+    the last host, whether it is whole.
 
-    :raises UsageError: the vantage is missing or unknown, a selector matches nothing, or there are too many addresses.
+    :raises UsageError: the vantage is missing or unknown, a selector matches nothing, there are too many addresses, or
+        a limit is none.
     """
     from auditor import pipeline
 
+    _refuse_no_limits(method, rate, timeout, max_targets)
     return pipeline.scan(
         pipeline.load(_source(policy), today=_clock(None)().date()),
         vantage=vantage,
-        only=tuple(only),
+        only=_selectors(only),
         limits=pipeline.ScanLimits(method=method, rate=rate, timeout=timeout, max_targets=max_targets),
         save=None if save is None else os.fspath(save),
         observer=observer or _Silent(),
@@ -87,7 +96,7 @@ def audit(
     *,
     vantage: str | None = None,
     host: str | None = None,
-    only: Sequence[str] = (),
+    only: str | Sequence[str] = (),
     sockets: bool = False,
     fail_on: Severity | SeverityName | None = None,
     baseline: str | os.PathLike[str] | None = None,
@@ -125,7 +134,7 @@ def audit(
         sockets=sockets,
         vantage=vantage,
         host=host,
-        only=tuple(only),
+        only=_selectors(only),
         baseline=None if baseline is None else os.fspath(baseline),
         settings={} if fail_on is None else {"fail_on": _severity(fail_on)},
         save=None if save is None else os.fspath(save),
@@ -174,11 +183,44 @@ def write_report(
 def _format(name: str) -> Format:
     from auditor.report.registry import FORMATS, parse_output
 
+    if not isinstance(name, str):
+        raise UsageError(f"format: expected a name, not {type(name).__name__}")
     return FORMATS[name] if name in FORMATS else parse_output(name.partition("=")[0] or "''").format
 
 
 def _source(policy: PolicySource) -> str | Policy:
-    return os.fspath(policy) if isinstance(policy, str | os.PathLike) else policy
+    if isinstance(policy, str | os.PathLike):
+        return os.fspath(policy)
+    if not hasattr(policy, "rules"):
+        raise UsageError(f"policy: expected a path or what load_policy() gives, not {type(policy).__name__}")
+    return policy
+
+
+def _selectors(only: str | Sequence[str]) -> tuple[str, ...]:
+    return (only,) if isinstance(only, str) else tuple(only)
+
+
+def _refuse_no_limits(method: object, rate: object, timeout: object, max_targets: object) -> None:
+    """Refuse what would scan without end, or in another way than was meant: scripts are not always typed."""
+    wrong = {
+        "method: expected 'connect' or 'syn'": (method, method in _METHODS),
+        "rate: expected packets a second, and 0 for no cap": (rate, _is_number(rate, int) and cast("int", rate) >= 0),
+        "timeout: expected seconds, more than 0 and less than 3600": (
+            timeout,
+            _is_number(timeout, int | float) and 0 < cast("float", timeout) < _HOUR,
+        ),
+        "max_targets: expected a number of addresses, 1 at least": (
+            max_targets,
+            _is_number(max_targets, int) and cast("int", max_targets) >= 1,
+        ),
+    }
+    for what, (value, fits) in wrong.items():
+        if value is not None and not fits:
+            raise UsageError(f"{what}, not {value!r}")
+
+
+def _is_number(value: object, kind: type | UnionType) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _pieces(evidence: EvidenceSource | Iterable[EvidenceSource] | None) -> list[EvidenceSource]:
@@ -215,7 +257,7 @@ def _severity(given: Severity | SeverityName) -> Severity:
 def _clock(now: datetime | None) -> Callable[[], datetime]:
     if now is None:
         return lambda: datetime.now(UTC)
-    if now.tzinfo is None:
+    if not isinstance(now, datetime) or now.tzinfo is None:
         raise UsageError("now: a time without its offset from UTC; expected such as datetime.now(UTC)")
     fixed = now.astimezone(UTC)
     return lambda: fixed

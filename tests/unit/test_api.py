@@ -8,10 +8,14 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import auditor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
 CASE = ROOT / "examples/web-shop"
@@ -123,6 +127,47 @@ def test_evidence_goes_with_nothing_that_collects() -> None:
 def test_a_time_without_its_offset_is_refused() -> None:
     with pytest.raises(auditor.UsageError, match="without its offset"):
         auditor.load_policy("exposure.yaml", now=datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"method": "foo"},
+        {"rate": -5},
+        {"rate": "fast"},
+        {"rate": True},
+        {"timeout": 0},
+        {"timeout": -1},
+        {"timeout": float("nan")},
+        {"timeout": "2s"},
+        {"timeout": 3600},
+        {"max_targets": 0},
+        {"max_targets": 1.5},
+    ],
+)
+def test_a_limit_that_is_none_is_refused_before_anything_is_scanned(limits) -> None:
+    (name,) = limits
+    with pytest.raises(auditor.UsageError, match=f"^{name}: expected"):
+        auditor.scan("exposure.yaml", vantage="internet", **limits)
+
+
+def test_arguments_of_another_kind_are_usage_errors() -> None:
+    audit = auditor.audit("exposure.yaml", "scan.jsonl", now=NOW)
+    wrong: list[Callable[[], object]] = [
+        lambda: auditor.load_policy(None),  # type: ignore[arg-type]
+        lambda: auditor.audit(5, "scan.jsonl"),  # type: ignore[arg-type]
+        lambda: auditor.audit("exposure.yaml", "scan.jsonl", now="2026-01-01"),  # type: ignore[arg-type]
+        lambda: auditor.render_report(audit, None),  # type: ignore[arg-type]
+    ]
+    for call in wrong:
+        with pytest.raises(auditor.UsageError, match="expected"):
+            call()
+
+
+def test_one_selector_is_not_taken_for_its_letters() -> None:
+    one = auditor.audit("exposure.yaml", "scan.jsonl", now=NOW, only="web-*")
+    assert {row.host for row in one.hosts} == {"web-1", "web-2"}
+    assert one.hosts == auditor.audit("exposure.yaml", "scan.jsonl", now=NOW, only=["web-*"]).hosts
 
 
 def test_the_example_ends_as_the_gate_does(tmp_path) -> None:
