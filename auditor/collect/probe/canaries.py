@@ -127,21 +127,29 @@ def chosen(
     """Ports known to answer, open ones if there are any; those of ``last`` only where others do not suffice.
 
     Those that are ``slow`` only where there are no others, and those that were ``late`` already least of all: their
-    answers would come too late again.
+    answers would come too late again. Refusals by ICMP are chosen only where nothing else answers: hosts limit these
+    messages (RFC 1812 section 4.3.2.8), so that silence of such a port says little.
     """
-    for passed_over in (slow, late):
-        quick = bytearray(states)
-        for port in passed_over:
-            quick[port] = 0
-        if any(code in quick for code in (OPEN, CLOSED, REFUSED)):
-            states = quick
-            break
+    states = _quick(states, slow, late)
     if opens := where(states, OPEN):
         early = [port for port in opens if port not in last]
         opens = (early + [port for port in opens if port in last])[:CANARIES]
         return array("H", (opens * _AT_ONE_DOOR)[:CANARIES])
     known = where(states, CLOSED)[:CANARIES] or where(states, REFUSED)[:CANARIES]
     return array("H", (known * CANARIES)[:CANARIES])
+
+
+def _quick(states: bytearray, slow: Iterable[int], late: Iterable[int]) -> bytearray:
+    for reliable in ((OPEN, CLOSED), (REFUSED,)):
+        for passed_over in (slow, late):
+            quick = bytearray(states)
+            for port in passed_over:
+                quick[port] = 0
+            if any(code in quick for code in reliable):
+                return quick
+        if any(code in states for code in reliable):
+            break
+    return states
 
 
 def in_a_crowd(states: bytearray, last: Container[int], times: int) -> array[int]:
