@@ -36,6 +36,16 @@ def networks(text: str) -> NetworkSet:
     return found
 
 
+def protocol_name(text: str) -> str:
+    """Return a protocol's name or plain number as iptables takes it: ``ip`` is 0, ``0x6`` and ``06`` are 6."""
+    if text == "ip":
+        return "0"
+    try:
+        return str(int(text, 8 if text.startswith("0") and text.isdigit() else 0))
+    except ValueError:
+        return text
+
+
 def has_odd_mask(text: str) -> bool:
     """Whether it has a mask whose ones are not all at its beginning: legal, and no network."""
     address, _, mask = text.partition("/")
@@ -80,6 +90,7 @@ def port_numbers(text: str) -> PortSet:
 
 
 def _number(text: str) -> int:
+    text = protocol_name(text) if text[:1] == "0" else text  # numbers are written as in C
     if text.isascii() and text.isdigit():
         return Port.parse(text).number
     numbers = {port.number for protocol in Protocol for port in registered(text, protocol)}

@@ -16,6 +16,7 @@ from auditor.collect.declared.firewall.iptables_values import (
     has_odd_mask,
     networks,
     port_numbers,
+    protocol_name,
 )
 from auditor.collect.declared.firewall.packets import ALL_SCTP, PORTS, Lead, of_every_protocol
 from auditor.collect.declared.firewall.rules import Act
@@ -149,7 +150,7 @@ def _option(words: Words, option: str, inverted: bool, behind: Callable[[Network
 
 
 def _protocol(words: Words, name: str, inverted: bool) -> None:  # noqa: FBT001
-    members = PROTOCOLS.get(name, NO_PORTS)
+    members = PROTOCOLS.get(protocol_name(name), NO_PORTS)
     words.names_ports |= members == ALL_SCTP and not inverted
     words.protocols = PORTS - members if inverted else members
     words.conditions.append(Within("ports", members, inverted))

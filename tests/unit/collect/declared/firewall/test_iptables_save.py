@@ -61,6 +61,11 @@ RECENT = """
         ("-A INPUT -p tcp ! --syn --dport 22 -j ACCEPT", []),
         ("-A INPUT -p tcp --sport 53 -j ACCEPT", [("1-65535/tcp", V4)]),  # the sender chooses its port
         ("-A INPUT -p tcp -m tcp --dport ssh -j ACCEPT", [("22/tcp", V4)]),
+        ("-A INPUT -s 10.0.0.0/8 -p ip -j ACCEPT", [("1-65535/tcp,1-65535/udp", "10.0.0.0/8")]),
+        ("-A INPUT -p 0x11 --dport 53 -j ACCEPT", [("53/udp", V4)]),
+        ("-A INPUT -p tcp --dport 010 -j ACCEPT", [("8/tcp", V4)]),
+        ("-A INPUT -p tcp --dport 0x50 -j ACCEPT", [("80/tcp", V4)]),
+        ("-A INPUT -p 06 --dport 22 -j ACCEPT", [("22/tcp", V4)]),
         ("-A INPUT -m addrtype --dst-type LOCAL -p tcp --dport 1 -j ACCEPT", [("1/tcp", V4)]),
         ("-A INPUT -m addrtype ! --dst-type LOCAL -p tcp --dport 1 -j ACCEPT", []),
         ("-A INPUT -m iprange --src-range 10.0.0.1-10.0.0.2 -p udp --dport 1 -j ACCEPT", [("1/udp", TWO)]),
