@@ -27,6 +27,9 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 _LOOKS_ALIKE = {"\u2026": "...", "\u2192": "->", "\u2013": "-", "\u2019": "'"}
 _LONGEST_CELL = 32_767
+_LONGEST_MESSAGE = 8_192
+"""Characters of a text where the whole file is refused, or cut, if it is too large: a banner may have a megabyte."""
+
 _ZERO_WIDTH_SPACE = "\u200b"
 
 
@@ -107,9 +110,17 @@ def markdown_code(text: str) -> str:
     return f"`{shown.replace('`', chr(0x27)).replace('|', chr(0xA6)) or ' '}`"
 
 
+def shortened(text: str) -> str:
+    """Return at most 8,192 characters of a text, and three dots where there were more."""
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[: _LONGEST_MESSAGE - 3]}..."
+
+
 def sarif(text: str) -> str:
-    """Return text for a SARIF message: no embedded link ``[x](1)``, no placeholder ``{0}`` (SARIF 2.1.0, 3.11.5-6)."""
-    return _SARIF_PLACEHOLDER.sub(r"{{\1}}", _SARIF_LINK.sub("] ", one_line(text)))
+    """Return text for a SARIF message: no embedded link ``[x](1)``, no placeholder ``{0}`` (SARIF 2.1.0, 3.11.5-6).
+
+    It is cut as :func:`shortened` does.
+    """
+    return _SARIF_PLACEHOLDER.sub(r"{{\1}}", _SARIF_LINK.sub("] ", shortened(one_line(text))))
 
 
 def csv_cell(text: str) -> str:
@@ -124,8 +135,9 @@ def csv_cell(text: str) -> str:
 
 
 def github_data(text: str) -> str:
-    """Escape the message of a GitHub workflow command, so that no other command is found in it."""
-    return _BRACKET_COMMAND.sub(r"\\x23", terminal(text)).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    """Escape the message of a GitHub workflow command, so that no other command is found in it; cut if it is long."""
+    shown = _BRACKET_COMMAND.sub(r"\\x23", shortened(terminal(text)))
+    return shown.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def github_property(text: str) -> str:

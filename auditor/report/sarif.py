@@ -11,7 +11,7 @@ from auditor.errors import ExitCode
 from auditor.model.findings import Novelty, Status
 from auditor.report import wording
 from auditor.report.document import json_document
-from auditor.report.escape import one_line, sarif
+from auditor.report.escape import one_line, sarif, shortened
 from auditor.report.json_format import timestamp
 from auditor.report.remedies import remedies
 from auditor.report.sarif_location import inside, logical, pinned
@@ -163,11 +163,11 @@ def _properties(finding: Finding) -> dict[str, Any]:
         "severity": str(finding.severity),
         "rule": finding.rule,
         "owner": finding.owner,
-        "controls": [one_line(control) for control in finding.controls],
-        "evidence": [one_line(source) for source in finding.evidence],
-        "sights": [one_line(sight.text) for sight in finding.sights],
+        "controls": [shortened(one_line(control)) for control in finding.controls],
+        "evidence": [shortened(one_line(source)) for source in finding.evidence],
+        "sights": [shortened(one_line(sight.text)) for sight in finding.sights],
     }
-    return {key: one_line(fact) if isinstance(fact, str) else fact for key, fact in facts.items() if fact}
+    return {key: shortened(one_line(fact)) if isinstance(fact, str) else fact for key, fact in facts.items() if fact}
 
 
 def _invocation(audit: Audit, *, cut: int) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def _counts(audit: Audit) -> dict[str, Any]:
     files: Sequence[dict[str, str]] = [{"path": one_line(file.path), "sha256": file.sha256} for file in audit.files]
     return {
         "verdict": audit.verdict.value,
-        "policy": one_line(audit.policy),
+        "policy": shortened(one_line(audit.policy)),
         "policyFiles": files,
         "counts": {
             **{status.value: number for status, number in audit.counts().items()},

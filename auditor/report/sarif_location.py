@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from auditor.errors import ReportError
 from auditor.model.location import STDIN
 from auditor.report import wording
-from auditor.report.escape import one_line
+from auditor.report.escape import one_line, shortened
 
 if TYPE_CHECKING:
     from auditor.model.findings import Finding
@@ -80,5 +80,5 @@ def logical(finding: Finding) -> list[dict[str, str]]:
     parts = [finding.host or "policy", finding.member]
     if finding.port is not None:
         parts += [finding.port.protocol.value, str(finding.port.number)]
-    named = [one_line(part) for part in parts if part]
+    named = [shortened(one_line(part)) for part in parts if part]
     return [{"name": named[-1], "fullyQualifiedName": "/".join(named), "kind": "resource"}]

@@ -290,6 +290,8 @@ def test_hostile_strings_in_files_act_in_no_report(kind, tmp_path, monkeypatch, 
         if codes[evidence[0]] in {0, 1, 3}:
             for name, known in FORMATS.items():
                 CHECKS[name]((tmp_path / f"out{known.suffix}").read_bytes())
+            for name in ("sarif", "github", "gitlab", "markdown"):  # one host must not have the whole report refused
+                assert (tmp_path / f"out{FORMATS[name].suffix}").stat().st_size < 150_000, name
         else:
             assert told.count("error: ") == 1, told[:500]
     assert [codes[name] for name in ("scan.xml", "seen.jsonl", "ss.txt")] == [1, 1, 1]
