@@ -57,13 +57,13 @@ def assessed_controls(audit: Audit) -> list[Assessed]:
     known = _tally(found for found in audit.findings if tolerates(found) and found.novelty is Novelty.PERSISTING)
     below = _tally(found for found in audit.findings if tolerates(found) and found.novelty is not Novelty.PERSISTING)
     lifted = _tally(found for found in audit.findings if found.status is Status.EXCEPTED)
-    gap = _gap(audit)
+    gap, unreviewed = _gap(audit), _unreviewed(audit)
     found = []
     for control in sorted(
         of_checks | of_rules | failed.keys() | known.keys() | below.keys() | lifted.keys(), key=_order
     ):
         about_hosts = control in of_hosts or control not in of_checks
-        missing = gap if about_hosts else None
+        missing = gap if about_hosts else unreviewed
         tally = _Tally(
             failed=failed.get(control, 0),
             known=known.get(control, 0),
@@ -122,6 +122,13 @@ def _gap(audit: Audit) -> str | None:
     if any(not used.completion.complete for used in audit.evidence):
         return "incomplete evidence"
     return None
+
+
+def _unreviewed(audit: Audit) -> str | None:
+    """Say why nothing speaks for controls that are about the policy's upkeep; None where something does."""
+    dated = any(held.review_by is not None for row in audit.hosts for held in row.holds)
+    excepted = any(found.exception is not None for found in audit.findings)
+    return None if dated or excepted else "no permission in use has a date of review"
 
 
 def _tally(findings: Iterable[Finding]) -> dict[str, int]:

@@ -54,6 +54,14 @@ def test_a_violation_speaks_against_its_controls_whatever_else_is_unknown():
     assert word_of(audit, "nist-800-53:SC-7") == NOT_ASSESSED
 
 
+@pytest.mark.parametrize(("review_by", "word"), [(None, NOT_ASSESSED), (date(2027, 6, 1), SUPPORTS)])
+def test_a_control_about_reviews_is_supported_only_by_permissions_that_have_a_date(review_by, word):
+    held = Requirement(port=Port.parse("443/tcp"), required=True, state="open", rule="web", review_by=review_by)
+    audit = audits.audit_of(hosts=[audits.host(holds=(held,))])
+    assert word_of(audit, "pci-dss:1.2.7") == word
+    assert word_of(audit) == SUPPORTS
+
+
 def test_what_an_exception_lifts_is_told_beside_the_control():
     found = audits.finding(status=Status.EXCEPTED, controls=("nist-800-53:CM-7",))
     (one,) = [
