@@ -24,7 +24,9 @@ class ExposureFailed(Exception):  # noqa: N818 - it is what a test ends in, not 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options."""
     group = parser.getgroup("exposure", "open ports held against a policy")
-    group.addoption("--exposure", metavar="POLICY", help="Make a test of every host of this policy.")
+    group.addoption(
+        "--exposure", metavar="POLICY", action="append", help="Make a test of every host of this policy; only once."
+    )
     group.addoption(
         "--exposure-evidence",
         metavar="FILE",
@@ -35,10 +37,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--exposure-host", metavar="NAME", help="The host that evidence without a host speaks of.")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse options that would judge nothing, or less than they name."""
+    policies = config.getoption("exposure") or ()
+    if len(policies) > 1:
+        raise pytest.UsageError("--exposure: one policy a run; a policy can extend others")
+    for option in ("exposure_evidence", "exposure_from", "exposure_host"):
+        if not policies and config.getoption(option):
+            raise pytest.UsageError(f"--{option.replace('_', '-')} judges nothing without --exposure POLICY")
+
+
+def _policy(config: pytest.Config) -> str | None:
+    policies: list[str] = config.getoption("exposure") or []
+    return policies[0] if policies else None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add the tests of the policy to those that were collected."""
-    policy = config.getoption("exposure")
+    policy = _policy(config)
     if policy:
         from auditor.api import load_policy
         from auditor.errors import AuditorError
@@ -54,18 +71,21 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 @pytest.fixture(scope="session")
 def exposure_audit(pytestconfig: pytest.Config) -> Audit:
     """The audit of ``--exposure``, for tests that ask it something themselves."""
-    if not pytestconfig.getoption("exposure"):
+    if _policy(pytestconfig) is None:
         pytest.skip("no policy: give one with --exposure")
     return audit_of(pytestconfig)
 
 
 def audit_of(config: pytest.Config) -> Audit:
     """The audit that the options ask for, carried out once a session."""
+    policy = _policy(config)
+    if policy is None:
+        raise pytest.UsageError("no policy: give one with --exposure")
     if _AUDIT not in config.stash:
         from auditor.api import audit
 
         config.stash[_AUDIT] = audit(
-            config.getoption("exposure"),
+            policy,
             config.getoption("exposure_evidence"),
             vantage=config.getoption("exposure_from"),
             host=config.getoption("exposure_host"),
@@ -110,7 +130,7 @@ class HostTest(pytest.Item):
 
     def reportinfo(self) -> tuple[str, None, str]:
         """Where the test is from, for reports."""
-        return self.config.getoption("exposure"), None, self.name
+        return _policy(self.config) or "", None, self.name
 
 
 def _told(audit: Audit, hosts: set[str | None] | set[str]) -> list[str]:

@@ -130,7 +130,8 @@ class Attribution:
             return next(iter(self._hosts.values()))
         if offered:
             raise UsageError(
-                f"{origin.source}: this is evidence of '{offered[0]}', which the policy does not know: use --host NAME"
+                f"{origin.source}: this is evidence of '{offered[0]}', which the policy does not know: "
+                "use --host NAME, or list it in the 'aliases' of its host"
             )
         raise UsageError(f"{origin.source}: this evidence names no host: use --host NAME")
 

@@ -56,7 +56,8 @@ def load(data: bytes, name: str = "audit") -> Audit:
     except UnicodeDecodeError as error:
         raise EvidenceError(f"{name}: not an audit file: not UTF-8 (byte {error.start})") from None
     except json.JSONDecodeError as error:
-        raise EvidenceError(f"{name}:{error.lineno}:{error.colno}: not an audit file: {error.msg}") from None
+        where = f"{name}:{error.lineno}:{error.colno}"
+        raise EvidenceError(f"{where}: not an audit file, as -o json=FILE makes: {error.msg}") from None
     except (ValueError, RecursionError) as error:
         raise EvidenceError(f"{name}: not an audit file: {error}") from None
     try:

@@ -100,3 +100,15 @@ def test_own_tests_get_the_audit_from_the_fixture_and_are_skipped_without_a_poli
     assert outcomes(said)["test_redis"] == "PASSED"
     code, said = run(folder, "test_own.py")
     assert (code, "1 skipped" in said) == (0, True)
+
+
+@pytest.mark.parametrize("option", ["--exposure-evidence", "--exposure-from", "--exposure-host"])
+def test_options_that_judge_nothing_without_a_policy_are_refused(folder: Path, option: str) -> None:
+    (folder / "test_other.py").write_text("def test_nothing(): pass\n", encoding="utf-8")
+    code, said = run(folder, option, "scan.jsonl", "test_other.py")
+    assert (code, f"{option} judges nothing without --exposure POLICY" in said) == (4, True)
+
+
+def test_a_second_policy_is_refused_and_not_passed_over(folder: Path) -> None:
+    code, said = run(folder, "--exposure", "exposure.yaml", "--exposure", "other.yaml")
+    assert (code, "one policy a run" in said) == (4, True)

@@ -75,9 +75,9 @@ class _Builder:
         """Tables with a flag in whose place nft 1.0.6 prints their name: dormant, or not."""
 
     def built(self, entries: list[Entry]) -> Rules:
-        for kind in ("table", "set", "map", "element", "chain", "rule"):
+        for kind in ("table", "set", "map", "element", "chain", "filled", "rule"):
             for entry, path in entries:
-                if isinstance(found := entry.get(kind), dict):
+                if isinstance(found := entry.get("rule" if kind == "filled" else kind), dict):
                     try:
                         getattr(self, f"_{kind}")(found, (*path, kind))
                     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
@@ -115,6 +115,20 @@ class _Builder:
         elements = found.get("elem", [])
         if known is not None and isinstance(elements, list):
             known += elements
+
+    def _filled(self, found: dict[str, Any], _path: tuple[str | int, ...]) -> None:
+        """Forget what is in the sets and maps that a rule fills or empties: packets change it, one that knocks, say.
+
+        nft 1.0.6 does not print the flag ``dynamic`` that such sets have.
+        """
+        known = self._sets.get((str(found.get("family")), str(found.get("table"))), {})
+        statements = found.get("expr")
+        for statement in statements if isinstance(statements, list) else ():
+            for kind in ("set", "map"):
+                inner = statement.get(kind) if isinstance(statement, dict) else None
+                name = str(inner.get(kind)).removeprefix("@") if isinstance(inner, dict) else None
+                if name in known:
+                    known[name] = None
 
     def _chain(self, found: dict[str, Any], path: tuple[str | int, ...]) -> None:
         key = (str(found["family"]), str(found["table"]))
@@ -212,7 +226,7 @@ class _Maker:
         """Take what limits a rule, or changes nothing for who may come in; False for what nobody knows."""
         if kind in ("limit", "quota", "ct count"):
             self._conditions.append(AtRest(not (isinstance(inner, dict) and inner.get("inv"))))
-        elif kind in ("set", "meter"):
+        elif kind in ("set", "map", "meter"):
             limits = (inner.get("stmt") or []) if isinstance(inner, dict) else []
             return all(
                 self._is_condition(*_statement(one)) for one in (limits if isinstance(limits, list) else [limits])

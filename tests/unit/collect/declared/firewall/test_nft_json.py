@@ -106,6 +106,31 @@ def test_sets_are_looked_up_and_an_empty_one_holds_nothing():
     assert let([dport("@web"), DROP], [dport(22), ACCEPT], sets=empty) == [("22/tcp", None)]
 
 
+SENDER = {"payload": {"protocol": "ip", "field": "saddr"}}
+WANTED_PORT = {"payload": {"protocol": "tcp", "field": "dport"}}
+
+
+@pytest.mark.parametrize("op", ["add", "update", "delete"])
+def test_a_set_that_rules_fill_or_empty_is_not_what_it_held_when_it_was_listed(op):
+    """Who knocks is let in: in the listing the set may be empty, and packets change it any time."""
+    seen = [{"name": "seen", "type": "ipv4_addr", "flags": ["timeout"]}]
+    noted = {"set": {"op": op, "elem": SENDER, "set": "@seen"}}
+    text = listing([dport(7777), noted], [saddr("@seen"), dport(22), ACCEPT], sets=seen)
+    assert [ports for ports, _ in undecided("nft_json", text)] == ["22/tcp"]
+    shut = [{"name": "shut", "type": "inet_service", "elem": [6379]}]
+    emptied = {"set": {"op": op, "elem": WANTED_PORT, "set": "@shut"}}
+    text = listing([dport("@shut"), DROP], [dport(6379), ACCEPT], [emptied], sets=shut)
+    assert opened("nft_json", text) == []
+    assert [ports for ports, _ in undecided("nft_json", text)] == ["6379/tcp"]
+
+
+def test_a_verdict_map_that_rules_fill_is_not_what_it_held_when_it_was_listed():
+    made = {"map": {"family": "inet", "table": "f", "name": "say", "type": "ipv4_addr", "map": "verdict"}}
+    noted = {"map": {"op": "update", "elem": SENDER, "data": ACCEPT, "map": "@say"}}
+    text = listing([dport(7777), noted], [dport(22), {"vmap": {"key": SENDER, "data": "@say"}}], more=[made])
+    assert [ports for ports, _ in undecided("nft_json", text)] == ["22/tcp"]
+
+
 def test_concatenations_are_looked_up():
     left = {
         "concat": [
