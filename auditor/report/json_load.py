@@ -198,12 +198,11 @@ def _baseline(record: Record) -> Baseline:
 
 
 def _matrix(record: Record) -> Matrix:
-    return Matrix(
-        host=record.text("host"),
-        member=record.maybe_text("member"),
-        vantages=record.maybe_texts("vantages"),
-        rows=record.records("rows", _matrix_row),
-    )
+    vantages, rows = record.maybe_texts("vantages"), record.records("rows", _matrix_row)
+    for row in rows:
+        if len(row.reachable) != len(vantages):
+            raise wrong(record.at("rows"), f"{len(vantages)} states in 'reachable'", list(row.reachable))
+    return Matrix(host=record.text("host"), member=record.maybe_text("member"), vantages=vantages, rows=rows)
 
 
 def _matrix_row(record: Record) -> MatrixRow:

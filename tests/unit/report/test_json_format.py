@@ -141,6 +141,8 @@ def broken(*path, to):
         (broken("findings", 0, "policy_location", to=None), "policy_location: expected an object, found nothing"),
         (broken("hosts", 0, "open", to="9-1"), "expected ports such as"),
         (broken("hosts", 0, "kinds", to=["x"]), "expected one of probe, sockets, declared"),
+        (broken("matrices", 0, "vantages", to=[]), r"matrices\[0\]\.rows: expected 0 states in 'reachable'"),
+        (broken("matrices", 0, "rows", 1, "reachable", to=["open", "open"]), "expected 1 states in 'reachable'"),
         (broken("started", to="yesterday"), "started: expected a time"),
         (broken("verdict", to="\x1b[31m" + "x" * 99), "verdict: expected one of conforms"),
     ],

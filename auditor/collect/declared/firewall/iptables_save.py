@@ -6,6 +6,7 @@ file's name. What is not known to be complete keeps nothing out: a table ends wi
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,12 @@ _UNTRANSLATED = (
     "packets are led elsewhere by the table 'nat' (DNAT), which is not in the file: what it opens is not known"
     " (give all that 'iptables-save' prints)"
 )
+
+_HELD_ELSEWHERE = (
+    "the kernel holds more rules than the file: give what the other of the two tools prints, as a file too"
+)
+_ELSEWHERE = re.compile(r"# Warning: ip6?tables(?:-legacy|-nft)? tables present, use ")
+"""How these tools begin to say, on standard error, that the kernel holds rules which they do not print."""
 
 
 def parse(source: SourceText) -> Iterator[Observation]:
@@ -92,10 +99,18 @@ def _rules(source: SourceText, sections: Sequence[Section], family: NetworkSet, 
         rules.tables.append(table)
     if "nat" not in seen:
         _doubt_translation(rules)
+    _heed_warning(rules, source)
     if "filter" not in seen:
         chains = {name: Chain(name=name, hook=name.lower(), unsaid=_UNSAID, place=rules.whole) for name in _FILTERING}
         rules.tables.append(Table(chains=chains))
     return rules
+
+
+def _heed_warning(rules: Rules, source: SourceText) -> None:
+    """Leave every port open to doubt where the tool itself says, in the file, that it does not print all rules."""
+    warned = next((number for number, line in enumerate(source.lines, 1) if _ELSEWHERE.match(line.strip())), None)
+    if warned is not None:
+        rules.unread = f"{line_of(source, warned)}: {_HELD_ELSEWHERE}"
 
 
 def _doubt_translation(rules: Rules) -> None:

@@ -377,3 +377,15 @@ def test_a_port_that_is_open_whichever_way_a_doubt_is_decided_is_not_in_doubt_fo
     rules = "-A INPUT -m mark --mark 0x1 -j ACCEPT\n-A INPUT -p tcp --dport 22 -j DROP"
     more = "-A INPUT -s 10.0.0.0/8 -p tcp --dport 23 -j DROP"
     assert [ports for ports, _ in doubts(f"{rules}\n{more}", policy="ACCEPT")] == ["22-23/tcp", ""]
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("other", ["-legacy", "-nft", ""])
+def test_a_warning_that_the_kernel_holds_other_rules_leaves_every_port_open_to_doubt(place, other):
+    """As it stands in a file that standard error went to, too: others of its rules may let in what these keep out."""
+    rules = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n-A INPUT -p tcp --dport 22 -j ACCEPT\nCOMMIT\n"
+    warning = f"# Warning: iptables{other} tables present, use iptables{other}-save to see them\n"
+    assert undecided("iptables_save", rules) == []
+    [(ports, reason)] = undecided("iptables_save", warning + rules if place == "before" else rules + warning)
+    assert PortSet.parse("6379/tcp") <= PortSet.parse(ports)
+    assert "the kernel holds more rules than the file" in reason
